@@ -1,0 +1,88 @@
+# One verb per chore. Everything is made inside this folder (.venv, .venv-newest, widgets/front/node_modules).
+# Every path is relative, so the folder's own name may contain spaces.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help lab test slow check front bench newest pins clean setup node
+
+PY := .venv/bin/python
+FRONT := widgets/front
+STATIC := widgets/vergence_widgets/static
+
+# PYTHON=... the interpreter to make .venv with; ARGS=... goes to pytest; LAB_ARGS=... to JupyterLab.
+PYTHON ?=
+ARGS ?=
+export PYTHON
+export LAB_ARGS
+# torch's OpenMP threads spin while they wait and starve the browser on the same cores.
+export OMP_WAIT_POLICY := PASSIVE
+# Somebody's own module path must not reach into .venv.
+unexport PYTHONPATH PYTHONHOME
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+lab: setup ## JupyterLab on the first notebook (sets everything up the first time)
+	@$(PY) tools/lab.py
+
+test: setup ## every quick test, the ones in a real browser too
+	@chromium=$$($(PY) tools/browser.py) || exit 1; export CHROMIUM="$$chromium"; failed=0; \
+	echo "quick tests without a browser, two at a time"; \
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 -m "not slow and not browser" $(ARGS) || failed=1; \
+	echo "quick tests in $$chromium"; \
+	$(PY) -m pytest -q -m "browser and not slow" $(ARGS) || failed=1; \
+	exit $$failed
+
+slow: setup ## the tests that take minutes
+	@chromium=$$($(PY) tools/browser.py) || exit 1; \
+	CHROMIUM="$$chromium" $(PY) -m pytest -q -m slow $(ARGS)
+
+check: setup $(FRONT)/node_modules/.installed ## format, lint, types, floors, and the bundle rebuilt and compared
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m mypy tools
+	$(PY) -c "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+	cd $(FRONT) && npm run --silent check
+	cd $(FRONT) && npm test --silent
+	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && \
+	(cd $(FRONT) && VERGENCE_STATIC="$$new" npm run --silent build) && \
+	if diff -r "$$new" $(STATIC); then echo "the committed bundle is the one the sources build"; \
+	else echo "$(STATIC) is not what $(FRONT) builds. Type: make front   and commit both." >&2; exit 1; fi
+
+front: $(FRONT)/node_modules/.installed ## build the browser bundle in place
+	cd $(FRONT) && npm run --silent build
+
+$(FRONT)/node_modules/.installed: $(FRONT)/package-lock.json | node
+	@cd $(FRONT) && npm ci --no-audit --no-fund || { \
+	echo "npm could not install what the front end is built with; its own words stand above." >&2; \
+	echo "A broken connection: type make again. Behind a proxy: export HTTPS_PROXY=http://your.proxy:port first." >&2; \
+	exit 1; }
+	@touch $@
+
+node:
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20)' 2>/dev/null && command -v npm >/dev/null || { \
+	echo "The front end is built with Node.js 20 or newer and npm; here is: $$(node --version 2>/dev/null || echo no node)." >&2; \
+	echo "On Debian or Ubuntu type: sudo apt-get install nodejs npm   On macOS: brew install node   Then type make again." >&2; \
+	exit 1; }
+
+bench: setup ## measure; tables and JSON go to bench/results/
+	@mkdir -p bench/results; for script in bench/*.py; do \
+	echo "$$script"; $(PY) "$$script" || exit 1; done
+
+newest: ## the browser and driver tests against the newest Jupyter packages, in .venv-newest
+	@sh tools/setup.sh newest
+	@chromium=$$(.venv-newest/bin/python tools/browser.py) || exit 1; \
+	CHROMIUM="$$chromium" .venv-newest/bin/python -m pytest -q tests/browser tests/drivers $(ARGS)
+
+pins: setup ## choose the newest releases that fit pyproject.toml and write constraints.txt
+	@$(PY) tools/pins.py
+
+clean: ## remove everything that make has made; notebooks and recorded runs stay
+	rm -rf .venv .venv-newest $(FRONT)/node_modules bench/results dist build
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find toolkit widgets tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup:
+	@sh tools/setup.sh

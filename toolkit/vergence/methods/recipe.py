@@ -1,0 +1,119 @@
+"""What every method has: an encoder, a head, views, a loss and an optimiser, with the paper's defaults."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from vergence import errors, shapes
+from vergence.losses import Loss
+from vergence.models import ConvEncoder, MLPEncoder, Projector
+from vergence.views import Images, Vectors, Views
+
+__all__ = ["Learner", "Method", "Recipe"]
+
+Method = nn.Module | Callable[[], nn.Module] | None
+
+
+class Learner(nn.Module):
+    """Encoder and projector: `h, z = learner(x)`, representation `(batch, dim_h)` and embedding `(batch, dim_z)`."""
+
+    def __init__(self, encoder: nn.Module, projector: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.projector = projector
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Items `(batch, ...)` to `(h, z)`."""
+        h = self.encoder(x)
+        z: Tensor = self.projector(h)
+        return h, z
+
+
+@dataclass
+class Recipe:
+    """A joint-embedding method with two views, one encoder and one head.
+
+    Args:
+        loss: on the embeddings of both views.
+        encoder: a module (it is copied, so that a reset finds its first weights again), a function that makes
+            one, or None for one that fits the data: `ConvEncoder` for images, `MLPEncoder` for vectors.
+        projector: the same; None for `Projector`.
+        dim: of the embedding z, when the projector is ours.
+        views: augmentations; None for `Images` or `Vectors` at `strength`.
+        strength: of the augmentations, 0 to 1.
+        learning_rate, weight_decay: of Adam.
+    """
+
+    name: ClassVar[str] = "recipe"
+
+    loss: Loss
+    encoder: Method = None
+    projector: Method = None
+    dim: int = 128
+    views: Views | None = None
+    strength: float = 0.5
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-6
+
+    def build(self, item_shape: tuple[int, ...]) -> Learner:
+        """Encoder and head for items of this shape. Call it where random numbers are under control."""
+        encoder = _made(self.encoder) or _encoder_for(item_shape)
+        width = _width(encoder, item_shape)
+        projector = _made(self.projector) or Projector(width, hidden=2 * width, out_dim=self.dim)
+        return Learner(encoder, projector)
+
+    def views_for(self, item_shape: tuple[int, ...]) -> Views:
+        """The augmentations for items of this shape."""
+        if self.views is not None:
+            return copy.deepcopy(self.views)
+        if len(item_shape) == 3:
+            return Images(strength=self.strength)
+        return Vectors(strength=self.strength)
+
+    def optimiser(self, learner: nn.Module) -> torch.optim.Optimizer:
+        """Adam over all parameters."""
+        return torch.optim.Adam(learner.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+
+
+def _made(given: Method) -> nn.Module | None:
+    if isinstance(given, nn.Module):
+        return copy.deepcopy(given)
+    return None if given is None else given()
+
+
+def _encoder_for(item_shape: tuple[int, ...]) -> nn.Module:
+    if len(item_shape) == 3:
+        return ConvEncoder(channels=item_shape[0])
+    if len(item_shape) == 1:
+        return MLPEncoder(item_shape[0])
+    raise errors.ShapeError(
+        f"The items are {item_shape}. The encoders here take images (channels, height, width) or vectors (dim,); "
+        "hand over your own: SimCLR(encoder=your_module)."
+    )
+
+
+def _width(encoder: nn.Module, item_shape: tuple[int, ...]) -> int:
+    """How wide `h` is: found by trying, so that any encoder fits."""
+    modes = [(module, module.training) for module in encoder.modules()]
+    try:
+        for module, _ in modes:
+            module.training = False
+        first = next(encoder.parameters(), None)
+        device = torch.device("cpu") if first is None else first.device
+        with torch.no_grad():
+            h = encoder(torch.zeros(2, *item_shape, device=device))
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    if not isinstance(h, Tensor) or h.ndim != 2 or len(h) != 2:
+        raise errors.ShapeError(
+            f"The encoder turns items {(2, *item_shape)} into {shapes.shape_of(h)}. It must return one row per item, "
+            "(batch, dim); add a pooling layer and nn.Flatten()."
+        )
+    return int(h.shape[1])

@@ -1,0 +1,8 @@
+"""Encoders (items to representations h) and heads (h to embeddings z), short enough to read in class."""
+
+from __future__ import annotations
+
+from vergence.models.conv import ConvEncoder
+from vergence.models.mlp import MLPEncoder, Projector
+
+__all__ = ["ConvEncoder", "MLPEncoder", "Projector"]

@@ -1,0 +1,120 @@
+"""Budget: what watching may cost, and which measurement is due.
+
+Watching may take a share of the time that training takes (3 % by default). Each measurement is timed;
+one that would overdraw the account waits, so its cadence stretches by itself when it is dear or steps
+are short. A floor keeps every measurement from starving: at least `floor_per_minute` times a minute it
+is made, whatever it costs, and the cost is shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from vergence import errors
+
+__all__ = ["Budget"]
+
+WINDOW_SECONDS = 10.0
+
+
+@dataclass
+class _Account:
+    estimate: float | None = None
+    last: float = -float("inf")
+    times: int = 0
+
+
+class Budget:
+    """Decides what is due at a step.
+
+    Args:
+        share: of the time of training, 0.03 = 3 %.
+        every: measure at every n-th step and the first, whatever it costs (for tests and benchmarks).
+        floor_per_minute: how often each measurement is made at least.
+        ceiling_per_second: how often at most; the eye needs no more.
+        clock: seconds; a test passes its own.
+    """
+
+    def __init__(
+        self,
+        share: float = 0.03,
+        *,
+        every: int | None = None,
+        floor_per_minute: float = 6.0,
+        ceiling_per_second: float = 4.0,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        if not 0 < share < 1:
+            raise errors.ArgumentError(
+                f"Budget: share is {share!r}. It is a part of the training time between 0 and 1; 0.03 is 3 %."
+            )
+        if every is not None and every < 1:
+            raise errors.ArgumentError(f"Budget: every is {every!r}. Measure every n-th step with n at least 1.")
+        self.share = share
+        self.every = every
+        self._starving = 60.0 / floor_per_minute
+        self._resting = 1.0 / ceiling_per_second
+        self._clock = clock
+        self._accounts: dict[str, _Account] = {}
+        self._spent = 0.0
+        self._allowance = 0.0
+        self._began: float | None = None
+        self._last_tick = 0.0
+        self._window: list[tuple[float, float]] = []
+
+    def tick(self, outside: float = 0.0) -> None:
+        """Once a step: time has passed, so the allowance grows. `outside`: seconds spent by other threads so far."""
+        now = self._clock()
+        if self._began is None:
+            self._began = self._last_tick = now
+            self._window = [(now, outside)]
+        # A pause earns nothing: an hour's pause must not buy a minute of measuring.
+        self._allowance = min(self._allowance + self.share * min(now - self._last_tick, 5.0), 60 * self.share)
+        self._last_tick = now
+        if now - self._window[-1][0] >= 0.5:
+            self._window.append((now, self._spent + outside))
+            while len(self._window) > 2 and now - self._window[1][0] > WINDOW_SECONDS:
+                del self._window[0]
+
+    @property
+    def cost(self) -> float | None:
+        """The share of the last ten seconds that watching took; None in the first half second."""
+        (began, before), (ended, after) = self._window[0], self._window[-1]
+        return (after - before) / (ended - began) if ended > began else None
+
+    def due(self, names: Iterable[str], step: int) -> list[str]:
+        """Which of the measurements to make at this step, longest waiting first."""
+        if self.every is not None:
+            return [name for name in names if step == 1 or step % self.every == 0]
+        now = self._clock()
+        accounts = [(name, self._accounts.setdefault(name, _Account())) for name in names]
+        allowance = self._allowance
+        chosen = []
+        for name, account in sorted(accounts, key=lambda pair: pair[1].last):
+            waited = now - account.last
+            estimate = account.estimate
+            if waited < self._resting:
+                continue
+            if estimate is None or waited >= self._starving or estimate <= allowance:
+                chosen.append(name)
+                allowance -= estimate or 0.0
+        return chosen
+
+    def charge(self, name: str | None, seconds: float) -> None:
+        """Book what a measurement, or the bookkeeping itself (None), took."""
+        self._spent += seconds
+        self._allowance -= seconds
+        if name is None:
+            return
+        account = self._accounts.setdefault(name, _Account())
+        account.times += 1
+        account.last = self._clock()
+        # The first call of a kernel is slow (allocation, thread pools): it does not set the price.
+        if account.times == 1:
+            self._allowance += seconds
+        elif account.estimate is None or account.times == 2:
+            account.estimate = seconds
+        else:
+            account.estimate += 0.3 * (seconds - account.estimate)

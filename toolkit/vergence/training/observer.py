@@ -1,0 +1,271 @@
+"""Observer: the tensors of a step in, entries of a History out, within a budget.
+
+Watching never changes the run: tensors are read detached, random numbers come from a generator of the
+observer's own, and whatever goes wrong in a measurement becomes an event and a note in its panel.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vergence import errors, shapes
+from vergence.losses import Loss
+from vergence.record.history import History
+from vergence.training import measure
+from vergence.training.budget import Budget
+from vergence.training.later import Later
+from vergence.training.randomness import generator
+from vergence.training.reference import embed
+
+__all__ = ["Observer", "Positives"]
+
+log = logging.getLogger("vergence")
+Positives = Tensor | Sequence[Tensor] | None
+QUIET_STEPS = 500
+"""The same mark is not recorded again within so many steps."""
+
+
+class Observer:
+    """Measures what a step hands over and records it.
+
+    Args:
+        history: written to.
+        objective: gives terms, chance and floor; None or a callable of another kind: "unknown objective".
+        encoder, reference: `(items, labels)`, embedded on the measurements' cadence in eval mode.
+        budget: decides what is due.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        *,
+        objective: object = None,
+        encoder: nn.Module | None = None,
+        reference: tuple[Tensor, Tensor | None] | None = None,
+        budget: Budget | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.history = history
+        self.budget = budget or Budget()
+        self.objective = objective if isinstance(objective, Loss) else None
+        self.encoder = encoder
+        self.reference = reference
+        self.outside: list[Callable[[], float]] = []
+        """Seconds that other threads have spent on watching: the writer's, the publisher's."""
+        self._generator = generator(seed, "observer")
+        self._later = Later()
+        self._step = 0
+        self._scale: tuple[object, ...] = ()
+        self._in_force: dict[str, float] = {}
+        self._marked: dict[str, int] = {}
+        self._failing: dict[str, str] = {}
+        self._cost_told = 0.0
+
+    @property
+    def step(self) -> int:
+        """The newest step that was observed."""
+        return self._step
+
+    def next_step(self, given: int | None = None) -> int:
+        """The number of the step at hand; one that does not go forward is replaced and marked."""
+        if given is not None and given > self._step:
+            return int(given)
+        if given is not None:
+            self.mark(
+                "step_back",
+                f"step={given} came after step {self._step}. Steps must go up; they are counted on from {self._step}.",
+                self._step,
+            )
+        return self._step + 1
+
+    def observe(
+        self,
+        views: Sequence[Tensor],
+        *,
+        step: int,
+        h: object = None,
+        loss: Tensor | float | None = None,
+        labels: Tensor | None = None,
+        positives: Positives = None,
+        in_force: Mapping[str, float] | None = None,
+    ) -> None:
+        """Record one step. Never raises on what it was given."""
+        began = time.perf_counter()
+        measuring = 0.0
+        self._step = step
+        try:
+            self.budget.tick(sum(spent() for spent in self.outside))
+            scalars = self._changed(in_force or {})
+            self._loss(loss, step, scalars)
+            if scalars:
+                self.history.add_scalars(step, scalars)
+            measuring = self._measure(tuple(views), step, h, labels, positives)
+            self._tell_cost(step)
+        except Exception as error:  # a view may fail; the run may not
+            self._fail("observer", "measuring", error, step)
+        self.budget.charge(None, time.perf_counter() - began - measuring)
+
+    # -- per step --------------------------------------------------------------------------------
+
+    def _changed(self, values: Mapping[str, float]) -> dict[str, float]:
+        changed = {key: value for key, value in values.items() if self._in_force.get(key) != value}
+        self._in_force.update(changed)
+        return changed
+
+    def _loss(self, loss: Tensor | float | None, step: int, scalars: dict[str, float]) -> None:
+        if loss is None:
+            return
+        if isinstance(loss, Tensor):
+            if loss.numel() != 1:
+                text = f"loss is {shapes.shape_of(loss)}. It must be one number; hand over loss.mean()."
+                self.mark("loss_shape", text, step)
+                return
+            if loss.device.type != "cpu":
+                for ready_step, value in self._later.put(step, loss.detach().reshape(())):
+                    self.history.add_scalars(ready_step, {"loss": value})
+                    self._finite_loss(value, ready_step)
+                return
+            loss = loss.detach().item()
+        scalars["loss"] = float(loss)
+        self._finite_loss(scalars["loss"], step)
+
+    def _finite_loss(self, value: float, step: int) -> None:
+        if not math.isfinite(value):
+            self.mark(
+                "nonfinite",
+                f"loss is {value} at step {step:,}. Look at the steps before: a learning rate too high, "
+                "a division by zero, or half precision overflow.",
+                step,
+            )
+
+    def _tell_cost(self, step: int) -> None:
+        now = time.perf_counter()
+        cost = self.budget.cost
+        if cost is not None and now - self._cost_told >= 1.0:
+            self._cost_told = now
+            self.history.add_scalars(step, {"monitor/cost": cost})
+
+    # -- measurements ----------------------------------------------------------------------------
+
+    def _measure(
+        self, views: tuple[Any, ...], step: int, h: object, labels: Tensor | None, positives: Positives
+    ) -> float:
+        places = self._places(views, h)
+        names = [f"{metric}/{place}" for place in places for metric in ("similarity", "hypersphere")]
+        if views and self.objective is not None:
+            names.append("loss/z")
+        if self.reference is not None and self.encoder is not None:
+            names.append("reference/h")
+        due = self.budget.due(names, step)
+        if not due:
+            return 0.0
+        labels = self._checked_labels(labels, views, step)
+        spent = 0.0
+        with torch.no_grad():
+            for name in due:
+                began = time.perf_counter()
+                metric, _, place = name.partition("/")
+                self._one(metric, place, places.get(place, ()), step, labels, positives)
+                seconds = time.perf_counter() - began
+                spent += seconds
+                self.budget.charge(name, seconds)
+        return spent
+
+    def _one(
+        self,
+        metric: str,
+        place: str,
+        views: tuple[Any, ...],
+        step: int,
+        labels: Tensor | None,
+        positives: Positives,
+    ) -> None:
+        try:
+            detached = tuple(view.detach() for view in views)
+            sample = measure.Sample(place, detached, labels, positives, self._generator)
+            if metric == "similarity":
+                found = measure.measure_similarity(sample)
+            elif metric == "hypersphere":
+                found = measure.measure_hypersphere(sample)
+            elif metric == "loss":
+                found = self._loss_parts(detached)
+            else:
+                found = self._reference()
+        except Exception as error:  # the panel says it; the run goes on
+            self._fail("metric", metric, error, step)
+            return
+        self._failing.pop(metric, None)
+        if found.scalars:
+            self.history.add_scalars(step, found.scalars)
+        if found.frames:
+            self.history.add_frames(step, found.frames)
+        for what, text in found.marks.items():
+            self.mark(what, text, step)
+
+    def _loss_parts(self, views: tuple[Tensor, ...]) -> measure.Measured:
+        if self.objective is None:
+            return measure.Measured()
+        batch, dim = views[0].shape
+        scale = (batch, dim, *self.objective.settings().items())
+        found = measure.measure_terms(self.objective, views)
+        if scale != self._scale:
+            self._scale = scale
+            scalars, words = measure.loss_scale(self.objective, batch, dim)
+            found.scalars.update(scalars)
+            self.history.describe(loss_words=words, batch=batch, dim=dim)
+        return found
+
+    def _reference(self) -> measure.Measured:
+        if self.encoder is None or self.reference is None:
+            return measure.Measured()
+        items, labels = self.reference
+        rows = embed(self.encoder, items)
+        sample = measure.Sample("reference", (rows,), labels, None, self._generator)
+        return measure.measure_hypersphere(sample)
+
+    def _places(self, views: tuple[Any, ...], h: object) -> dict[str, tuple[Any, ...]]:
+        places: dict[str, tuple[Any, ...]] = {"z": views} if views else {}
+        named = h if isinstance(h, Mapping) else {"h": h} if h is not None else {}
+        for name, value in named.items():
+            parts = tuple(value) if isinstance(value, tuple | list) else (value,)
+            if len(parts) == 1 and isinstance(parts[0], Tensor) and len(views) > 1:
+                rows = [len(view) for view in views if isinstance(view, Tensor) and view.ndim]
+                if parts[0].ndim and len(parts[0]) == sum(rows) and len(rows) == len(views):
+                    parts = tuple(parts[0].split(rows))
+            places[str(name)] = parts
+        return places
+
+    def _checked_labels(self, labels: object, views: tuple[Any, ...], step: int) -> Tensor | None:
+        if labels is None or not views:
+            return None
+        try:
+            shapes.check_labels("Monitor.step", labels, len(views[0]))
+        except (errors.InputError, TypeError) as error:
+            self.mark("labels", f"{error} Measured without labels.", step)
+            return None
+        return labels if isinstance(labels, Tensor) else None
+
+    # -- what went wrong -------------------------------------------------------------------------
+
+    def mark(self, what: str, text: str, step: int) -> None:
+        """Record something the numbers cannot show; the same again is not recorded for a while."""
+        if step - self._marked.get(what, -QUIET_STEPS) < QUIET_STEPS:
+            return
+        self._marked[what] = step
+        log.warning("step %s: %s", step, text)
+        self.history.add_event("mark", step, what=what, text=text)
+
+    def _fail(self, what: str, name: str, error: Exception, step: int) -> None:
+        why = str(error) if isinstance(error, errors.VergenceError) else f"{type(error).__name__}: {error}"
+        if self._failing.get(name) == why:
+            return
+        self._failing[name] = why
+        log.warning("step %s: %s could not be measured: %s", step, name, why)
+        self.history.add_event("failed", step, what=what, name=name, why=why)

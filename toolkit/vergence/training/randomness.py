@@ -1,0 +1,112 @@
+"""Own random numbers for a training loop, whatever else draws in the same process.
+
+torch's default generator belongs to the whole process: a cell that calls `torch.rand` while a model
+trains on another thread moves the dropout masks of that model. Inside `OwnRandomness` every random
+operation of *this thread* that was not given a generator draws from one of ours instead: dropout,
+initialisation, a user's own `torch.randn`. The default generator is neither read nor moved.
+
+It is a `TorchDispatchMode`, so it sees operations below autograd, also those inside
+`scaled_dot_product_attention` on the CPU. What it does not see: numpy and `random`, and fused GPU
+kernels that draw inside (they take the device's default generator).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
+from torch.utils._python_dispatch import TorchDispatchMode
+
+__all__ = ["OwnRandomness", "generator"]
+
+
+def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator of its own for each purpose: `data`, `views`, `model`, `dropout`. Same seed, same numbers."""
+    made = torch.Generator(device=device)
+    # Purposes are told apart by their letters and not by hash(), which changes from process to process.
+    mixed = seed
+    for letter in purpose.encode():
+        mixed = (mixed * 1_000_003 + letter) % (2**63 - 1)
+    made.manual_seed(mixed)
+    return made
+
+
+_HOW: dict[Any, str] = {}
+"""How each operation takes a generator. Kept for the process: reading a schema costs 50 µs."""
+
+
+def _how(func: Any) -> str:
+    if "generator" in [argument.name for argument in func._schema.arguments]:
+        return "argument"
+    if torch.Tag.nondeterministic_seeded not in func.tags:
+        return "plain"
+    if func is torch.ops.aten.native_dropout.default:
+        return "dropout"
+    other = getattr(func.overloadpacket, "generator", None)
+    if other is not None and "generator" in [argument.name for argument in other._schema.arguments]:
+        return "overload"
+    return "plain"
+
+
+class OwnRandomness(TorchDispatchMode):
+    """Inside, random operations of this thread draw from `source`."""
+
+    def __init__(self, source: torch.Generator) -> None:
+        super().__init__()
+        self.source = source
+        self.drawn = 0
+        """How many random operations were given the generator."""
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        how = _HOW.get(func)
+        if how is None:
+            how = _HOW[func] = _how(func)
+        if how == "plain":
+            return func(*args, **(kwargs or {}))
+        given = dict(kwargs or {})
+        if how == "dropout":
+            return self._dropout(*args, **given)
+        if given.get("generator") is None:
+            given["generator"] = self.source
+            self.drawn += 1
+            if how == "overload":
+                return func.overloadpacket.generator(*args, **given)
+        return func(*args, **given)
+
+    def _dropout(self, x: torch.Tensor, p: float, train: bool | None) -> tuple[torch.Tensor, torch.Tensor]:
+        if train is False or p == 0:
+            return x, torch.ones_like(x, dtype=torch.bool)
+        keep = torch.empty_like(x, dtype=torch.bool).bernoulli_(1 - p, generator=self.source)
+        self.drawn += 1
+        return x * keep / (1 - p), keep
+
+
+_CALM = (
+    "activation", "batchnorm", "container", "conv", "flatten", "linear", "normalization", "padding", "pooling",
+)  # fmt: skip
+
+
+def may_draw(module: nn.Module) -> bool:
+    """False when no part of `module` can draw random numbers, so `OwnRandomness` would only cost time.
+
+    Only torch's plain layers and this package's own models are known to be calm; anything else may draw.
+    """
+    for part in module.modules():
+        home = type(part).__module__
+        if home.startswith("torch.nn.modules."):
+            calm = home.rpartition(".")[2] in _CALM and not isinstance(part, nn.RReLU | nn.MultiheadAttention)
+            off = isinstance(part, _DropoutNd) and part.p == 0
+            if not calm and not off:
+                return True
+        elif not home.startswith("vergence."):
+            return True
+    return False

@@ -1,0 +1,97 @@
+"""Trainer: one training step, and everything it needs. It knows nothing of threads, controls or pictures."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vergence import errors
+from vergence.data import Source
+from vergence.methods import Recipe
+from vergence.training.randomness import OwnRandomness, generator, may_draw
+
+__all__ = ["Taken", "Trainer"]
+
+BAD_LOSSES = 10
+"""After so many losses in a row that are not finite, training has failed."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one step handed on: embeddings and representations by view, loss, labels."""
+
+    z: tuple[Tensor, ...]
+    h: tuple[Tensor, ...]
+    loss: Tensor
+    labels: Tensor | None
+    skipped: bool
+    """The loss was not finite, so the weights were left as they were."""
+
+
+class Trainer:
+    """Takes training steps of a recipe on a source, with random numbers of its own.
+
+    Data order, views, initial weights and dropout each have a generator seeded from `seed`, so the same
+    seed gives the same weights whatever else draws random numbers in the process.
+    """
+
+    def __init__(self, recipe: Recipe, source: Source, *, seed: int, batch: int, device: torch.device) -> None:
+        self.loss = copy.deepcopy(recipe.loss)
+        self.source = copy.copy(source)
+        self.views = recipe.views_for(source.item_shape)
+        self.batch = min(batch, len(source))
+        self.device = device
+        with OwnRandomness(generator(seed, "model")):
+            self.learner = recipe.build(source.item_shape).to(device)
+        self.optimiser = recipe.optimiser(self.learner)
+        self._data = generator(seed, "data")
+        self._views = generator(seed, "views", device)
+        self._inside = generator(seed, "dropout", device)
+        self._own = may_draw(self.learner)
+        self._order = torch.empty(0, dtype=torch.long)
+        self._bad = 0
+
+    def step(self) -> Taken:
+        """One step: batch, views, forward, backward, update.
+
+        Raises TrainingFailed after ten losses in a row that are not finite; whatever else goes wrong in
+        data, model or loss passes through.
+        """
+        index = self._next_batch()
+        items = self.source.pair(index, self._data)
+        views = tuple(self.views(item.to(self.device), self._views) for item in items)
+        if self._own:
+            with OwnRandomness(self._inside):
+                h, z = self.learner(torch.cat(views))
+        else:
+            h, z = self.learner(torch.cat(views))
+        embedded = z.split(len(index))
+        loss = self.loss(*embedded)
+        skipped = not bool(torch.isfinite(loss.detach()))
+        if skipped:
+            self._bad += 1
+        else:
+            self._bad = 0
+            self.optimiser.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+        labels = self.source.label_of(index)
+        return Taken(embedded, h.split(len(index)), loss.detach(), labels, skipped)
+
+    def check(self) -> None:
+        """Raise when the loss has not been finite for too long."""
+        if self._bad >= BAD_LOSSES:
+            raise errors.NotFinite(
+                f"the loss has not been finite for {self._bad} steps. No update was made in them, so the weights are "
+                "those of the last good step. Lower the learning rate, or look for NaN in the data or a division by "
+                "zero in the model; run.reset() begins again."
+            )
+
+    def _next_batch(self) -> Tensor:
+        if len(self._order) < self.batch:
+            self._order = torch.randperm(len(self.source), generator=self._data)
+        index, self._order = self._order[: self.batch], self._order[self.batch :]
+        return index

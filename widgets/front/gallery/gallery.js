@@ -1,0 +1,45 @@
+/* Shows one story: ?story=live&theme=dark, with a made-up kernel behind it (&kernel=none for a report).
+ *
+ * ?frame=some.json draws a frame from a file instead. `window.gallery` is the hand a test moves it by. */
+
+import cockpit, { mount } from "../../vergence_widgets/static/cockpit.js";
+import { frame, pack } from "./frames.js";
+
+const query = new URLSearchParams(location.search);
+const story = query.get("story") ?? "live";
+document.body.dataset.theme = query.get("theme") ?? "light";
+
+/** Stands where the notebook's model stands: keeps what the browser sends, and sends frames to it. */
+class Model {
+  listeners = new Set();
+  sent = [];
+  on(_name, listener) {
+    this.listeners.add(listener);
+  }
+  off(_name, listener) {
+    this.listeners.delete(listener);
+  }
+  send(message) {
+    this.sent.push(message);
+  }
+  post(content, buffers = []) {
+    for (const listener of this.listeners) listener(content, buffers);
+  }
+  frame(message) {
+    const buffers = [];
+    const content = pack(message, buffers);
+    this.post(content, buffers);
+  }
+}
+
+const here = document.getElementById("here");
+const model = new Model();
+const file = query.get("frame");
+const first = file === null ? frame(story) : await (await fetch(file)).json();
+let cleanup;
+if (query.get("kernel") === "none") cleanup = mount(here, pack(first, [], true));
+else {
+  cleanup = cockpit.render({ model, el: here });
+  model.frame(first);
+}
+window.gallery = { model, frame, pack, cockpit, cleanup, here };

@@ -1,0 +1,361 @@
+/* The cockpit: one widget that draws a run. `render` is called by the notebook, `mount` by a report.
+ *
+ * Nothing is decided here about what panels show; this file connects messages, the screen and the keys:
+ * newest frame only, drawn at most once per animation frame, nothing drawn while it cannot be seen. */
+
+import { Commands } from "./commands.ts";
+import { ControlsView } from "./controls.ts";
+import { h, setAttribute, setText, show } from "./dom.ts";
+import { HeaderView } from "./header.ts";
+import { HelpView } from "./help.ts";
+import { Crosshair } from "./hover.ts";
+import { actionFor, focusOf, neighbour, type Action, type Direction } from "./keyboard.ts";
+import { NoticesView } from "./notices.ts";
+import { Page } from "./page.ts";
+import { PanelView, type Drawn } from "./panel.ts";
+import { Feed, unpack, type CommandName, type Frame, type FromKernel, type Notice, type ToKernel } from "./protocol.ts";
+import { readTokens, type Tokens } from "./theme.ts";
+
+const KEY_EVERY_MS = 1000;
+
+/** What a test, or a curious reader, can ask of the root element: `root.vergence`. */
+export interface Probe {
+  readonly seq: number;
+  readonly stats: { drawnFrames: number; droppedFrames: number; lastMs: number };
+  drawn(noun: string): Drawn | null;
+}
+
+type Root = HTMLElement & { vergence?: Probe };
+
+let views = 0;
+
+function viewName(): string {
+  views += 1;
+  return `${views}-${Math.random().toString(36).slice(2, 8)}`;
+}
+
+export class Cockpit {
+  readonly root: Root;
+  readonly view = viewName();
+  private readonly feed = new Feed();
+  private readonly header: HeaderView;
+  private readonly notices = new NoticesView();
+  private readonly controls: ControlsView;
+  private readonly commands: Commands;
+  private readonly help = new HelpView();
+  private readonly grid = h("div", { class: "vg-grid" });
+  private readonly waitingNote = h("p", { class: "vg-waiting" }, "Waiting for the first frame from the kernel.");
+  private readonly saved = h("span", {});
+  private readonly crosshair = new Crosshair();
+  private readonly panels = new Map<string, PanelView>();
+  private readonly page: Page;
+  private readonly stats = { drawnFrames: 0, droppedFrames: 0, lastMs: 0 };
+  private tokens: Tokens;
+  private pending = 0;
+  /** Frames taken in since the last one was drawn. */
+  private undrawn = 0;
+  private lastHeard = performance.now();
+  private lastKey = -KEY_EVERY_MS;
+  private asked = 0;
+  private farewell: Notice | null = null;
+
+  /** `send` is null where there is no kernel: then there are no buttons and no controls. */
+  constructor(el: HTMLElement, private readonly send: ((message: ToKernel) => void) | null) {
+    this.header = new HeaderView(send === null ? null : (name) => this.command(name));
+    this.controls = new ControlsView(this.view, (name, value) => this.control(name, value));
+    this.commands = new Commands((trouble) => this.header.say(trouble), () => this.controlsNote);
+    const keys = h("button", { type: "button", class: "vg-quiet" }, "? keys");
+    keys.addEventListener("click", () => this.toggleHelp());
+    const foot = h("footer", { class: "vg-saved" }, this.saved, keys);
+    const inner = h("div", { class: "vg-inner" }, this.header.node, this.notices.node, this.help.node);
+    if (send !== null) inner.append(this.controls.node);
+    inner.append(this.waitingNote, this.grid, foot);
+    this.root = h(
+      "div",
+      // JupyterLab listens for keys before anyone else; this attribute is how an element asks it not to.
+      { class: "vergence", role: "region", "aria-label": "Cockpit", "data-view": this.view, "data-lm-suppress-shortcuts": "true" },
+      inner,
+    );
+    el.append(this.root);
+    this.tokens = readTokens(this.root);
+    this.root.vergence = this.probe();
+    this.page = new Page(this.root, {
+      resized: () => this.resized(),
+      themed: () => this.themed(),
+      hidden: (hidden) => this.hid(hidden),
+      everySecond: () => this.everySecond(),
+    });
+    this.root.addEventListener("keydown", (event) => this.key(event));
+    for (const type of ["keyup", "keypress"]) this.root.addEventListener(type, (event) => event.stopPropagation());
+  }
+
+  dispose(): void {
+    this.page.dispose();
+    this.commands.dispose();
+    if (this.pending !== 0) cancelAnimationFrame(this.pending);
+    for (const panel of this.panels.values()) panel.dispose();
+    this.root.remove();
+  }
+
+  private probe(): Probe {
+    const root = this.root;
+    return {
+      get seq() {
+        return Number(root.dataset["seq"] ?? -1);
+      },
+      stats: this.stats,
+      drawn: (noun) => this.panels.get(noun)?.drawn() ?? null,
+    };
+  }
+
+  /* ---- messages ---- */
+
+  receive(content: unknown, buffers: readonly DataView[]): void {
+    const message = content as FromKernel;
+    this.lastHeard = performance.now();
+    if (message.type === "ping") this.send?.({ type: "pong", id: message.id });
+    else if (message.type === "frame") this.frame(unpack(message, buffers) as Frame);
+    else if (message.type === "frozen") this.frozen(message.where);
+    else if (message.type === "ack" && !this.commands.answer(message)) this.controls.answer(message);
+  }
+
+  frame(frame: Frame): void {
+    const { applied, gap } = this.feed.accept(frame);
+    if (gap) this.wantKey();
+    if (!applied || this.undrawn > 0) this.stats.droppedFrames += 1;
+    if (!applied) return;
+    this.undrawn += 1;
+    this.schedule();
+  }
+
+  private wantKey(): void {
+    const now = performance.now();
+    if (now - this.lastKey < KEY_EVERY_MS) return;
+    this.lastKey = now;
+    this.send?.({ type: "want_key", view: this.view });
+  }
+
+  private frozen(where: string): void {
+    const place = where === "" ? "" : ` The whole record is in ${where}.`;
+    this.farewell = { severity: "note", step: null, text: `This cockpit gives way to a still picture.${place}` };
+    this.schedule();
+  }
+
+  private control(name: string, value: number | string): string {
+    const id = this.newId();
+    this.send?.({ type: "control", id, name, value });
+    return id;
+  }
+
+  private command(name: CommandName): void {
+    const id = this.newId();
+    this.commands.given(id, name);
+    this.send?.({ type: "command", id, name });
+  }
+
+  private newId(): string {
+    this.asked += 1;
+    return `${this.view}-${this.asked}`;
+  }
+
+  private get controlsNote(): string {
+    return this.feed.frame?.header.controls_note ?? "";
+  }
+
+  /* ---- drawing ---- */
+
+  private schedule(): void {
+    if (this.pending !== 0 || this.page.hidden) return;
+    this.pending = requestAnimationFrame(() => {
+      this.pending = 0;
+      if (!this.page.hidden) this.draw();
+    });
+  }
+
+  private draw(): void {
+    const frame = this.feed.frame;
+    if (frame === null || this.root.clientWidth === 0) return;
+    const began = performance.now();
+    this.header.update(frame.header);
+    this.header.heard((began - this.lastHeard) / 1000);
+    this.notices.update(this.farewell === null ? frame.notices : [...frame.notices, this.farewell]);
+    this.controls.update(frame.controls, frame.header.controls_note);
+    this.writeSaved(frame);
+    this.arrange(frame.order);
+    for (const noun of this.feed.take()) this.drawPanel(noun);
+    setAttribute(this.root, "data-state", frame.header.state);
+    setAttribute(this.root, "data-step", String(frame.header.step));
+    setAttribute(this.root, "aria-label", `Cockpit of ${frame.header.name}`);
+    show(this.waitingNote, false);
+    this.stats.lastMs = performance.now() - began;
+    if (this.undrawn > 0) this.confirm(frame.seq);
+  }
+
+  private confirm(seq: number): void {
+    this.undrawn = 0;
+    this.stats.drawnFrames += 1;
+    setAttribute(this.root, "data-seq", String(seq));
+    setAttribute(this.root, "data-ready", "true");
+    this.send?.({ type: "shown", view: this.view, seq, ms: Math.round(this.stats.lastMs * 100) / 100 });
+  }
+
+  private drawPanel(noun: string): void {
+    const panel = this.feed.frame?.panels[noun];
+    if (panel !== undefined) this.panels.get(noun)?.update(panel, this.tokens);
+  }
+
+  private writeSaved(frame: Frame): void {
+    const { saved, saved_note: trouble } = frame.header;
+    setText(this.saved, trouble !== "" ? trouble : saved !== "" ? `saved in ${saved}` : "not saved: the record is in memory only");
+    this.saved.classList.toggle("vg-strong", trouble !== "");
+  }
+
+  private arrange(order: readonly string[]): void {
+    if ([...this.panels.keys()].join("|") === order.join("|")) return;
+    const kept = new Map(this.panels);
+    this.panels.clear();
+    for (const noun of order) {
+      const panel = kept.get(noun) ?? new PanelView(noun, this.view, this.crosshair, (which) => this.drawPanel(which));
+      kept.delete(noun);
+      this.panels.set(noun, panel);
+      this.grid.append(panel.section);
+    }
+    for (const gone of kept.values()) gone.dispose();
+  }
+
+  /* ---- what the page does ---- */
+
+  private resized(): void {
+    // JupyterLab renders into an element that is not on the page yet: no style reached it when it was made.
+    this.tokens = readTokens(this.root);
+    for (const panel of this.panels.values()) panel.resized();
+    this.controls.resized();
+    this.feed.all();
+    this.schedule();
+  }
+
+  private themed(): void {
+    this.tokens = readTokens(this.root);
+    this.feed.all();
+    this.schedule();
+  }
+
+  private hid(hidden: boolean): void {
+    this.send?.({ type: "hidden", view: this.view, hidden });
+    if (hidden) return;
+    this.wantKey();
+    this.schedule();
+  }
+
+  private everySecond(): void {
+    if (this.send === null) return;
+    this.header.heard((performance.now() - this.lastHeard) / 1000);
+    this.controls.tick(performance.now() / 1000, this.controlsNote);
+  }
+
+  /* ---- keys ---- */
+
+  private key(event: KeyboardEvent): void {
+    event.stopPropagation();
+    if (event.defaultPrevented) return;
+    const action = actionFor(event, focusOf(event.target));
+    if (action !== null && this.act(action, event.target as HTMLElement)) event.preventDefault();
+  }
+
+  private act(action: Action, target: HTMLElement): boolean {
+    const panel = target.closest<HTMLElement>("[data-panel]");
+    switch (action.do) {
+      case "toggle":
+        return this.press(this.header.runState === "live" ? "pause" : "run");
+      case "step":
+        return this.press("step");
+      case "help":
+        this.toggleHelp();
+        return true;
+      case "table":
+        this.panels.get(panel?.dataset["panel"] ?? "")?.toggleTable();
+        return panel !== null;
+      case "alone":
+        this.alone(panel);
+        return true;
+      case "back":
+        return this.back();
+      case "move":
+        this.move(panel, action.to);
+        return true;
+    }
+  }
+
+  private press(name: CommandName): boolean {
+    if (this.send === null) return false;
+    if (this.header.can(name)) this.command(name);
+    else if (this.header.why(name) !== "") this.header.say(this.header.why(name));
+    return true;
+  }
+
+  private alone(panel: HTMLElement | null): void {
+    for (const view of this.panels.values()) view.section.classList.toggle("vg-alone", view.section === panel);
+    this.grid.classList.toggle("vg-one", panel !== null);
+    this.resized();
+    panel?.focus();
+  }
+
+  private back(): boolean {
+    if (this.help.open) {
+      this.toggleHelp();
+      return true;
+    }
+    if (!this.grid.classList.contains("vg-one")) return false;
+    const panel = this.grid.querySelector<HTMLElement>(".vg-alone");
+    this.alone(null);
+    panel?.focus();
+    return true;
+  }
+
+  private move(panel: HTMLElement | null, to: Direction): void {
+    const sections = [...this.panels.values()].map((view) => view.section).filter((s) => s.offsetParent !== null);
+    const from = sections.findIndex((section) => section === panel);
+    if (from >= 0) sections[neighbour(sections.map((s) => s.getBoundingClientRect()), from, to)]?.focus();
+  }
+
+  private toggleHelp(): void {
+    if (this.help.open) {
+      this.help.hide();
+      return;
+    }
+    const ends = [...this.panels.values()].map((view) => [view.noun, view.endsInWords] as const);
+    this.help.show(ends, () => this.help.hide());
+  }
+}
+
+/** The part of the notebook's model that is used here. */
+interface Model {
+  on(name: "msg:custom", callback: (content: unknown, buffers: DataView[]) => void): void;
+  off(name: "msg:custom", callback: (content: unknown, buffers: DataView[]) => void): void;
+  send(content: unknown): void;
+}
+
+function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
+  const cockpit = new Cockpit(el, (message) => model.send(message));
+  const listen = (content: unknown, buffers: DataView[]): void => cockpit.receive(content, buffers ?? []);
+  model.on("msg:custom", listen);
+  model.send({ type: "ready", view: cockpit.view } satisfies ToKernel);
+  return () => {
+    model.off("msg:custom", listen);
+    cockpit.dispose();
+    try {
+      model.send({ type: "gone", view: cockpit.view } satisfies ToKernel);
+    } catch {
+      // The model may be closed already; then nobody waits for this view.
+    }
+  };
+}
+
+/** Draws one key frame where there is no kernel, as in a report. Its arrays may be base64 text. */
+export function mount(el: HTMLElement, frame: unknown): () => void {
+  const cockpit = new Cockpit(el, null);
+  cockpit.frame(unpack(frame, []) as Frame);
+  return () => cockpit.dispose();
+}
+
+export default { render };

@@ -1,0 +1,296 @@
+/* One panel: title line, plot, foot line, and its five states at one height. */
+
+import { h, setAttribute, setText, show } from "./dom.ts";
+import { count } from "./format.ts";
+import { drawCrosshair, fillReadout, pointAt, type Crosshair, type Pointed } from "./hover.ts";
+import type { Memory } from "./labels.ts";
+import { drawPicture, readBack, type Picture } from "./pen/picture.ts";
+import { drawTable } from "./pen/table.ts";
+import type { Panel, State } from "./spec.ts";
+import { stateNote } from "./states.ts";
+import type { Tokens } from "./theme.ts";
+
+/** What a test, or a curious reader, can ask a panel. */
+export interface Drawn {
+  step: number | null;
+  state: State;
+  headline: { name: string; text: string; reference: string } | null;
+  series: Record<string, { x: number[]; y: number[] }>;
+  words: { text: string; clear: boolean; box: [number, number, number, number] }[];
+  beyond: number;
+}
+
+export class PanelView {
+  readonly section: HTMLElement;
+  private readonly nounNode: HTMLButtonElement;
+  private readonly when = h("span", { class: "vg-when" });
+  private readonly unit = h("span", { class: "vg-unit" });
+  private readonly value = h("b", {});
+  private readonly reference = h("span", { class: "vg-small" });
+  private readonly headline: HTMLElement;
+  private readonly title: HTMLElement;
+  private readonly ends: HTMLElement;
+  private readonly body = h("div", { class: "vg-body" });
+  private readonly plot = h("div", { class: "vg-plot", role: "img" });
+  private readonly lower = h("canvas", { "aria-hidden": "true" });
+  private readonly upper = h("canvas", { class: "vg-upper", "aria-hidden": "true" });
+  private readonly readout = h("div", { class: "vg-readout", "aria-hidden": "true", hidden: true });
+  private readonly note = h("div", { class: "vg-note", hidden: true });
+  private readonly tableBox = h("div", { class: "vg-table-box", hidden: true, tabindex: 0 });
+  private readonly tableButton = h("button", { type: "button", class: "vg-quiet vg-table-button" }, "Table");
+  private readonly footLeft = h("span", {});
+  private readonly footRight = h("span", { class: "vg-right" });
+  private readonly foot = h("div", { class: "vg-foot" }, this.footLeft, this.footRight);
+  private panel: Panel | null = null;
+  /** The last one that could be drawn; a failed panel still shows it on request. */
+  private good: Panel | null = null;
+  private picture: Picture | null = null;
+  private memory: Memory = new Map();
+  private showsTable = false;
+  private showsLast = false;
+  private drawError = "";
+  private width = 0;
+  private height = 0;
+  private footHeight = 0;
+  private readonly stopListening: () => void;
+
+  constructor(
+    readonly noun: string,
+    view: string,
+    private readonly crosshair: Crosshair,
+    private readonly redraw: (noun: string) => void,
+  ) {
+    const endsId = `vg-${view}-${noun}-ends`;
+    this.nounNode = h("button", { type: "button", class: "vg-noun", "aria-describedby": endsId }, noun);
+    this.ends = h("div", { class: "vg-ends", role: "tooltip", id: endsId });
+    this.headline = h("span", { class: "vg-headline" }, this.value, this.reference);
+    this.title = h("h3", { class: "vg-title" }, this.nounNode, this.when, this.unit, this.headline);
+    this.plot.append(this.lower, this.upper);
+    this.body.append(this.plot, this.readout, this.note, this.tableBox, this.tableButton);
+    this.section = h(
+      "section",
+      { class: "vg-panel", "data-panel": noun, "data-state": "empty", tabindex: 0, "aria-label": `Panel ${noun}` },
+      this.title,
+      this.ends,
+      this.body,
+      this.foot,
+    );
+    this.tableButton.addEventListener("click", () => this.toggleTable());
+    this.plot.addEventListener("pointermove", (event) => {
+      const box = this.plot.getBoundingClientRect();
+      if (this.picture !== null) crosshair.point(pointAt(this.picture, noun, event.clientX - box.left, event.clientY - box.top));
+    });
+    this.plot.addEventListener("pointerleave", () => crosshair.point(null));
+    this.stopListening = crosshair.listen((pointed) => this.drawUpper(pointed));
+  }
+
+  dispose(): void {
+    this.stopListening();
+    this.section.remove();
+  }
+
+  get endsInWords(): readonly string[] {
+    return (this.panel?.ends ?? []).filter((end) => end !== "");
+  }
+
+  toggleTable(): void {
+    this.showsTable = !this.showsTable;
+    this.redraw(this.noun);
+  }
+
+  /** The size changed: words may stand elsewhere, and what had no room may have some. */
+  resized(): void {
+    this.memory.clear();
+    this.section.classList.remove("vg-tight", "vg-tighter");
+    this.footHeight = 0;
+    this.foot.style.minHeight = "";
+  }
+
+  /** Takes a new spec and draws it. */
+  update(panel: Panel, tokens: Tokens): void {
+    this.panel = panel;
+    this.drawError = "";
+    if (panel.state !== "failed") this.showsLast = false;
+    const wantsPlot = panel.plots.length > 0 && panel.state !== "empty" && panel.state !== "loading";
+    if (wantsPlot && (panel.state !== "failed" || this.showsLast)) this.paint(panel, tokens);
+    if (panel.state === "failed" && this.good === null && panel.plots.length > 0) this.good = panel;
+    this.write(panel);
+  }
+
+  private get state(): State {
+    return this.drawError !== "" ? "failed" : (this.panel?.state ?? "empty");
+  }
+
+  private paint(panel: Panel, tokens: Tokens): void {
+    try {
+      this.picture = this.onPaper(panel, tokens);
+      this.good = panel;
+    } catch (error) {
+      this.drawError = error instanceof Error ? error.message : String(error);
+      // Half a picture would pass for a whole one, so the one before it is drawn again.
+      if (this.good !== null && this.good !== panel) {
+        try {
+          this.picture = this.onPaper(this.good, tokens);
+        } catch {
+          this.good = null;
+        }
+      }
+    }
+  }
+
+  private onPaper(panel: Panel, tokens: Tokens): Picture | null {
+    const width = Math.floor(this.body.getBoundingClientRect().width);
+    const height = this.body.clientHeight;
+    if (width === 0 || height === 0) return this.picture;
+    const ratio = window.devicePixelRatio || 1;
+    if (width !== this.width || height !== this.height) this.memory.clear();
+    this.width = width;
+    this.height = height;
+    this.fitCanvases(width, height, ratio);
+    const ctx = this.lower.getContext("2d");
+    if (ctx === null) throw new Error("this browser gives no canvas to draw on");
+    const picture = drawPicture({ ctx, width, height, ratio, tokens, memory: this.memory }, panel);
+    this.tokens = tokens;
+    return picture;
+  }
+
+  private tokens: Tokens | null = null;
+
+  /* Columns of a grid begin between pixels. A canvas that does too is resampled, and its words are blurred; so it
+   * is moved to the next whole pixel and given a whole number of them. */
+  private fitCanvases(width: number, height: number, ratio: number): void {
+    const box = this.plot.getBoundingClientRect();
+    const shift = (place: number): string => `${(Math.round(place * ratio) / ratio - place).toFixed(3)}px`;
+    const left = shift(box.left);
+    const top = shift(box.top);
+    for (const canvas of [this.lower, this.upper]) {
+      const columns = Math.round(width * ratio);
+      const rows = Math.round(height * ratio);
+      if (canvas.width !== columns) canvas.width = columns;
+      if (canvas.height !== rows) canvas.height = rows;
+      canvas.style.width = `${columns / ratio}px`;
+      canvas.style.height = `${rows / ratio}px`;
+      canvas.style.left = left;
+      canvas.style.top = top;
+    }
+  }
+
+  private write(panel: Panel): void {
+    const state = this.state;
+    setAttribute(this.section, "data-state", state);
+    setAttribute(this.section, "data-step", panel.step === null ? null : String(panel.step));
+    setText(this.unit, panel.unit);
+    setText(this.when, whenText(panel, state));
+    show(this.when, this.when.textContent !== "");
+    const headline = state === "empty" || state === "loading" ? null : panel.headline;
+    show(this.headline, headline !== null);
+    if (headline !== null) {
+      const name = headline.name === panel.noun ? "" : headline.name;
+      setText(this.value, `${name} ${headline.text}`.trim());
+      setText(this.reference, headline.reference || "no reference");
+    }
+    this.ends.replaceChildren(...this.endsInWords.map((end) => h("p", {}, end)));
+    this.fitTitle();
+    this.writeBody(panel, state);
+    this.writeFoot(panel, state);
+  }
+
+  /* What does not fit beside the headline is left to the axis, which says it too; never cut in the middle. */
+  private fitTitle(): void {
+    const fits = (): boolean => this.title.scrollWidth <= this.title.clientWidth + 1;
+    if (!fits()) this.section.classList.add("vg-tight");
+    if (!fits()) this.section.classList.add("vg-tighter");
+  }
+
+  private writeBody(panel: Panel, state: State): void {
+    const last = this.good;
+    const noted = state !== "live" && state !== "stopped" && !this.showsLast;
+    const hasTable = panel.table.columns.length > 0;
+    if (noted) {
+      const canShow = state === "failed" && last !== null && last.plots.length > 0;
+      this.note.replaceChildren(
+        ...stateNote(panel, state, this.drawError, canShow ? last : null, () => {
+          this.showsLast = true;
+          this.redraw(this.noun);
+        }),
+      );
+    }
+    show(this.tableButton, hasTable);
+    setText(this.tableButton, this.showsTable ? "Plot" : "Table");
+    setAttribute(this.tableButton, "aria-pressed", String(this.showsTable));
+    const table = this.showsTable && hasTable;
+    if (table) {
+      const scroll = this.tableBox.scrollTop;
+      this.tableBox.replaceChildren(drawTable(panel));
+      this.tableBox.scrollTop = scroll;
+    }
+    show(this.tableBox, table);
+    show(this.note, noted && !table);
+    show(this.plot, !noted && !table);
+    setAttribute(this.plot, "aria-label", `${panel.noun}, ${panel.unit}. ${panel.summary}`);
+    if (noted || table) this.readout.hidden = true;
+    else this.drawUpper(this.crosshair.pointed);
+  }
+
+  private writeFoot(panel: Panel, state: State): void {
+    const left: Node[] = panel.foot_left.filter((t) => t !== "").map((t) => document.createTextNode(t));
+    const withCommas: Node[] = [];
+    left.forEach((node, i) => withCommas.push(...(i > 0 ? [document.createTextNode(", "), node] : [node])));
+    if (panel.late !== "") {
+      withCommas.push(document.createTextNode(withCommas.length > 0 ? ", " : ""), h("b", {}, panel.late));
+    }
+    const right = panel.foot_right.filter((t) => t !== "");
+    const beyond = state === "live" || state === "stopped" ? (this.picture?.beyond ?? 0) : 0;
+    if (beyond > 0 && !right.some((t) => t.includes("beyond"))) right.push(`${count(beyond)} beyond the frame`);
+    this.footLeft.replaceChildren(...withCommas);
+    setText(this.footRight, right.join(", "));
+    // Once the line has needed two rows it keeps them, so that a number that grows moves nothing.
+    const tall = this.foot.scrollHeight;
+    if (tall > this.footHeight) {
+      this.footHeight = tall;
+      this.foot.style.minHeight = `${tall}px`;
+    }
+  }
+
+  private drawUpper(pointed: Pointed | null): void {
+    const ctx = this.upper.getContext("2d");
+    if (ctx === null) return;
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+    ctx.clearRect(0, 0, this.upper.width, this.upper.height);
+    this.readout.hidden = true;
+    if (pointed === null || this.picture === null || this.tokens === null || this.plot.hidden) return;
+    const ratio = this.upper.width / Math.max(1, this.width);
+    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const read = drawCrosshair(ctx, this.picture, this.noun, pointed, this.tokens);
+    if (read !== null) fillReadout(this.readout, read.title, read.rows, read.x, this.width);
+  }
+
+  drawn(): Drawn {
+    const picture = this.picture;
+    const hidden = this.headline.hidden;
+    const name = this.panel?.headline?.name ?? "";
+    return {
+      step: this.section.dataset["step"] === undefined ? null : Number(this.section.dataset["step"]),
+      state: this.state,
+      headline: hidden
+        ? null
+        : {
+            name,
+            text: (this.value.textContent ?? "").replace(name, "").trim(),
+            reference: this.reference.textContent ?? "",
+          },
+      series: picture === null ? {} : readBack(picture),
+      words: (picture?.words ?? []).map((w) => ({
+        text: w.text,
+        clear: w.clear,
+        box: [w.box.left, w.box.top, w.box.right, w.box.bottom],
+      })),
+      beyond: picture?.beyond ?? 0,
+    };
+  }
+}
+
+function whenText(panel: Panel, state: State): string {
+  if (panel.step === null) return "";
+  return state === "stopped" || state === "failed" ? `step ${count(panel.step)}` : "";
+}

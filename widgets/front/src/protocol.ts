@@ -1,0 +1,197 @@
+/* What travels between kernel and browser, and the rule for what is kept: the newest only. */
+
+import type { Panel } from "./spec.ts";
+
+export type RunState = "idle" | "live" | "paused" | "stopped" | "finished" | "failed";
+export type CommandName = "run" | "pause" | "step" | "stop" | "freeze";
+
+export interface ButtonSpec {
+  enabled: boolean;
+  why: string;
+  label: string;
+}
+
+export interface Header {
+  name: string;
+  method: string;
+  state: RunState;
+  state_note: string;
+  step: number;
+  total: number | null;
+  rate: number | null;
+  cost: number | null;
+  budget: number;
+  controls_note: string;
+  controls_late: boolean;
+  saved: string;
+  saved_note: string;
+  buttons: Partial<Record<CommandName, ButtonSpec>>;
+}
+
+export interface Notice {
+  severity: "note" | "warning" | "failure";
+  step: number | null;
+  text: string;
+}
+
+interface ControlCommon {
+  name: string;
+  label: string;
+  unit: string;
+  note: string;
+  refused: string;
+}
+
+export interface SliderControl extends ControlCommon {
+  kind: "slider";
+  scale: "log" | "linear";
+  low: number;
+  high: number;
+  ticks: number[];
+  value: number;
+  default: number | null;
+  digits: number;
+  pending: number | null;
+}
+
+export interface ChoiceControl extends ControlCommon {
+  kind: "choice";
+  options: string[];
+  value: string;
+  default: string | null;
+  pending: string | null;
+}
+
+export type Control = SliderControl | ChoiceControl;
+
+export interface Frame {
+  type: "frame";
+  seq: number;
+  key: boolean;
+  time: number;
+  header: Header;
+  controls: Control[];
+  notices: Notice[];
+  panels: Record<string, Panel>;
+  order: string[];
+}
+
+export interface Ack {
+  type: "ack";
+  id: string;
+  name: string;
+  value: number | string | null;
+  state: "applied" | "refused";
+  step: number | null;
+  why: string;
+}
+
+export type FromKernel =
+  | Frame
+  | Ack
+  | { type: "ping"; id: number; time: number }
+  | { type: "frozen"; where: string };
+
+export type ToKernel =
+  | { type: "ready"; view: string }
+  | { type: "want_key"; view: string }
+  | { type: "shown"; view: string; seq: number; ms: number }
+  | { type: "hidden"; view: string; hidden: boolean }
+  | { type: "gone"; view: string }
+  | { type: "pong"; id: number }
+  | { type: "control"; id: string; name: string; value: number | string }
+  | { type: "command"; id: string; name: CommandName };
+
+type Bytes = DataView | ArrayBuffer | Uint8Array;
+
+/* A view may start at any byte of the message; typed arrays need an aligned start, so the bytes are copied. */
+function bytesOf(buffer: Bytes): ArrayBuffer {
+  if (buffer instanceof ArrayBuffer) return buffer.slice(0);
+  const copy = new Uint8Array(buffer.byteLength);
+  copy.set(new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength));
+  return copy.buffer;
+}
+
+function typed(bytes: ArrayBuffer, dtype: string): Float32Array | Float64Array | Int32Array | Uint8Array {
+  switch (dtype) {
+    case "float32":
+      return new Float32Array(bytes);
+    case "float64":
+      return new Float64Array(bytes);
+    case "int32":
+      return new Int32Array(bytes);
+    case "uint8":
+      return new Uint8Array(bytes);
+    default:
+      throw new Error(`An array of kind "${dtype}" came from the kernel; this cockpit reads float32, float64, int32 and uint8.`);
+  }
+}
+
+function fromBase64(text: string): ArrayBuffer {
+  const raw = atob(text);
+  const bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  return bytes.buffer;
+}
+
+/** Puts the arrays of a message where their place-holders stand. */
+export function unpack(value: unknown, buffers: readonly Bytes[]): unknown {
+  if (Array.isArray(value)) return value.map((item) => unpack(item, buffers));
+  if (value === null || typeof value !== "object") return value;
+  const record = value as Record<string, unknown>;
+  const inline = record["$base64"];
+  const index = record["$buffer"];
+  if (typeof inline === "string" || typeof index === "number") {
+    let bytes: ArrayBuffer;
+    if (typeof inline === "string") {
+      bytes = fromBase64(inline);
+    } else {
+      const buffer = buffers[index as number];
+      if (buffer === undefined) throw new Error(`A message names array ${index}, but only ${buffers.length} came with it.`);
+      bytes = bytesOf(buffer);
+    }
+    const data = typed(bytes, String(record["dtype"]));
+    const shape = record["shape"];
+    return Array.isArray(shape) && shape.length === 2 ? { data, shape } : data;
+  }
+  const out: Record<string, unknown> = {};
+  for (const [name, item] of Object.entries(record)) out[name] = unpack(item, buffers);
+  return out;
+}
+
+/** What is known after every frame so far: the newest header, and the newest of each panel. */
+export class Feed {
+  frame: Frame | null = null;
+  /** Nouns that changed since they were last taken by `take`. */
+  private changed = new Set<string>();
+
+  /** Merges a frame. `gap` says that a frame before this one is missing, so a key frame is needed. */
+  accept(next: Frame): { applied: boolean; gap: boolean } {
+    const last = this.frame;
+    if (last === null) {
+      if (!next.key) return { applied: false, gap: true };
+      this.frame = next;
+      for (const noun of next.order) this.changed.add(noun);
+      return { applied: true, gap: false };
+    }
+    // A publisher that starts anew counts from the beginning; its key frame is newer by the clock.
+    const anew = next.key && next.seq <= last.seq && next.time > last.time;
+    if (next.seq <= last.seq && !anew) return { applied: false, gap: false };
+    for (const noun of Object.keys(next.panels)) this.changed.add(noun);
+    const panels = next.key ? next.panels : { ...last.panels, ...next.panels };
+    this.frame = { ...next, panels };
+    return { applied: true, gap: !next.key && next.seq > last.seq + 1 };
+  }
+
+  /** The nouns that need drawing, once. */
+  take(): Set<string> {
+    const nouns = this.changed;
+    this.changed = new Set();
+    return nouns;
+  }
+
+  /** Everything needs drawing again: the theme or the size changed. */
+  all(): void {
+    for (const noun of this.frame?.order ?? []) this.changed.add(noun);
+  }
+}

@@ -1,0 +1,410 @@
+"""loss: the loss on its own scale, between its floor and chance, with its terms apart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vergence_widgets.panels import marks, terms
+from vergence_widgets.panels.curves import (
+    Curve,
+    break_gaps,
+    running_mean,
+    step_axis,
+    thin,
+    usual_step,
+    value_axis,
+    window_for,
+)
+from vergence_widgets.panels.place import LINE, TALL, WIDTH, Anchor, Places, text_width
+from vergence_widgets.panels.spec import (
+    Axis,
+    Bracket,
+    Headline,
+    Layer,
+    Line,
+    Panel,
+    Plot,
+    Rule,
+    Table,
+    nice_limit,
+    number,
+)
+from vergence_widgets.panels.state import failure, late_after, settle, waiting
+
+if TYPE_CHECKING:
+    from vergence.record.history import History, Series
+
+__all__ = ["NOUN", "spec"]
+
+NOUN = "loss"
+MAIN_HEIGHT = 156.0
+"""px between the ends of the y axis of the main plot."""
+MEAN_POINTS = 240
+MOST_STEPS = 24
+"""A reference that changes more often than this is a schedule and is drawn as a curve."""
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """Chance or floor through time: (start, value) for each stretch, and the words for its newest value."""
+
+    starts: tuple[int, ...]
+    values: tuple[float, ...]
+    words: str
+    seen: int = 0
+    """The newest step it was recorded at."""
+
+    @property
+    def now(self) -> float | None:
+        return self.values[-1] if self.values else None
+
+    def curve(self, last: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Steps: two points for each stretch, from its first step to its last."""
+        ends = [*(max(start - 1, before) for before, start in zip(self.starts, self.starts[1:], strict=False)), last]
+        x = [edge for start, end in zip(self.starts, ends, strict=True) for edge in (start, max(start, end))]
+        return np.asarray(x, np.float64), np.repeat(np.asarray(self.values, np.float64), 2)
+
+
+def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
+    """The loss panel of a History.
+
+    place: the loss has no place; taken so that all panels are called alike.
+    live: False for a picture of the past (a report, a frozen output).
+    """
+    loss = history.scalar("loss")
+    unit = _unit(history)
+    blank = Panel(NOUN, unit or "no unit", "empty")
+    if not len(loss):
+        needs = "Needs the loss. Hand it over: step(..., loss=loss)." if history.last_step else "Needs a first step."
+        return waiting(history, blank, needs, "Waiting for the first step.")
+
+    last = int(loss.steps[-1])
+    changes = marks.applied(history)
+    words = history.static.get("loss_words") or {}
+    chance = _reference(history, "loss/chance", str(words.get("chance", "")), changes)
+    floor = _reference(history, "loss/floor", str(words.get("floor", "")), changes)
+    parts = terms.gather(history)
+    stale = _stale([chance, floor], parts, changes, last)
+    x_axis = step_axis(last, history.static.get("total_steps"))
+
+    raw = break_gaps(loss.steps, loss.values, loss.stride)
+    window = window_for(len(loss))
+    scaled = [change.step for change in changes if change.scales_loss]
+    scaled += [start for reference in (chance, floor) if len(reference.starts) <= MOST_STEPS for start in reference.starts[1:]]
+    mean_x, mean_y = _mean(raw, window, scaled)
+    raw_x, raw_y = thin(raw.x, raw.y)
+    y_axis, beyond = _limits(loss.values, raw_y, chance, floor, unit)
+
+    now = float(loss.values[-1])
+    lines: list[Layer] = [
+        Line("raw", raw_x, raw_y, "ink", width=1.0, opacity=0.22, end_dot=True),
+        Line("mean", mean_x, mean_y, "ink", fill_to="floor" if floor.now is not None else ""),
+    ]
+    places = Places(x_axis, y_axis, MAIN_HEIGHT)
+    places.take_curve(mean_x, mean_y)
+    places.take_curve(raw_x[:: max(1, len(raw_x) // 300)], raw_y[:: max(1, len(raw_x) // 300)])
+    lines += _chance_layers(chance, words, last, places, y_axis)
+    lines += _floor_layers(floor, changes, last, places)
+    bracket = _bracket(now, floor, last, places, y_axis, unit)
+    lines += [bracket] if bracket else []
+    lines += marks.layers(changes, places, x_axis, y_axis, below=_marks_top(chance, y_axis))
+    lines += marks.trouble(loss.steps, loss.values)
+
+    main = Plot("loss", x_axis, y_axis, tuple(lines), 1 - terms.share_of(parts))
+    small = terms.plot(parts, x_axis, history) if parts else None
+    panel = Panel(
+        NOUN,
+        unit or "no unit",
+        "live",
+        step=last,
+        headline=_headline(now, loss, chance, floor, words, stale),
+        plots=(main, small) if small else (main,),
+        foot_left=_foot_left(loss, window),
+        foot_right=_foot_right(history, loss, raw.lost, beyond, parts),
+        ends=_ends(chance, floor),
+        summary=_summary(now, last, chance, floor, words),
+        table=_table(loss, window, chance, floor, parts),
+        late=late_after(history, f"similarity/{place}", last),
+    )
+    return settle(history, panel, live=live, good_step=last)
+
+
+def _unit(history: History) -> str:
+    """nats when the loss is a cross-entropy over pairs; a loss we do not know has no unit we could name."""
+    words = history.static.get("loss_words") or {}
+    given = words.get("unit")
+    if given is not None:
+        return str(given)
+    return "nats per anchor" if str(words.get("chance", "")).startswith("ln") else ""
+
+
+def _reference(history: History, key: str, words: str, changes: list[marks.Change]) -> _Reference:
+    """A reference is recorded when it changes, or at every step: both become stretches of one value."""
+    series = history.scalar(key)
+    keep = np.isfinite(series.values)
+    steps, values = series.steps[keep], series.values[keep]
+    if not len(steps):
+        return _Reference((), (), words)
+    new = np.concatenate(([True], np.abs(np.diff(values)) > 1e-9 * np.maximum(1e-3, np.abs(values[1:]))))
+    starts, kept = steps[new].tolist(), values[new].tolist()
+    if len(starts) <= MOST_STEPS:
+        starts = [starts[0], *(_snap(a, b, changes) for a, b in zip(starts, starts[1:], strict=False))]
+    return _Reference(tuple(starts), tuple(kept), words, int(steps[-1]))
+
+
+def _snap(before: int, start: int, changes: list[marks.Change]) -> int:
+    """The scale is measured on a cadence, so it is found after the change that caused it: put it there."""
+    causes = [change.step for change in changes if before < change.step <= start and change.scales_loss]
+    return causes[-1] if causes else start
+
+
+def _stale(
+    references: list[_Reference], parts: list[terms.Term], changes: list[marks.Change], last: int
+) -> str:
+    """What has changed since chance and floor were last measured: "τ 0.2", or "" when they are in force."""
+    measured = [reference.seen for reference in references if reference.values]
+    # The scale is only recorded when it is another one: with terms measured since the change, it was looked at.
+    known = max([*measured, *(int(part.steps[-1]) for part in parts)], default=last)
+    late = [change for change in changes if change.scales_loss and known < change.step <= last]
+    return late[-1].after if measured and late else ""
+
+
+def _mean(curve: Curve, window: int, scaled: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The running mean at evenly spaced places, both sides of every change, and every edge of a gap."""
+    x, y = curve.x, curve.y
+    count = len(y)
+    restarts = sorted({int(np.searchsorted(x, step)) for step in scaled})
+    restarts = [index for index in restarts if 0 < index < count]
+    again = sorted({*restarts, *curve.after})
+    chosen = [np.linspace(0, count - 1, min(count, MEAN_POINTS)).astype(np.int64)]
+    for index in restarts[-MEAN_POINTS // 4 :]:
+        # A fresh mean has few values: its first places are drawn too, or it would start with a slope.
+        chosen.append(np.asarray([index - 1, index, min(index + 1, count - 1), min(index + 3, count - 1)]))
+    holes = np.isnan(y)
+    if holes.any():
+        edges = np.flatnonzero(holes[1:] != holes[:-1])
+        edges = edges[:: max(1, len(edges) // (MEAN_POINTS // 4))]
+        chosen += [edges, edges + 1]
+    at = np.unique(np.concatenate(chosen))
+    return x[at], running_mean(y, window, at, again)
+
+
+def _limits(
+    values: NDArray[np.float64], y: NDArray[np.float64], chance: _Reference, floor: _Reference, unit: str
+) -> tuple[Axis, int]:
+    """Limits that keep the references in sight and are not ruled by a few outliers; how many lie beyond.
+
+    values: all of them; y: the thinned curve, which has their extremes.
+    """
+    finite = y[np.isfinite(y)]
+    lines = [*chance.values, *floor.values]
+    if not len(finite):
+        finite = np.asarray(lines or [0.0, 1.0])
+    top, bottom = float(finite.max()), float(finite.min())
+    usual = float(np.sort(finite)[int(0.97 * (len(finite) - 1))])
+    wanted = max([top, *lines])
+    reach = max([usual, *lines])
+    if top > 2.5 * reach > 0:
+        wanted = 1.5 * reach
+    if chance.values and wanted <= max(lines) * 1.1:
+        high = max(lines) * 1.1  # the reference is the top of the picture, with room for its label
+    else:
+        high = nice_limit(wanted) if wanted > 0 else 0.0
+    low = min([0.0, *lines]) if bottom >= 0 else -nice_limit(-min([bottom, *lines]))
+    if not high > low:
+        high = low + 1.0
+    name = "loss, nats" if unit.startswith("nats") else "loss, no unit"
+    beyond = int(np.count_nonzero(values > high))
+    if beyond:
+        name += f", up to {number(top)}, drawn to {high:g}"
+    return value_axis(name, low, high), beyond
+
+
+def _chance_layers(
+    chance: _Reference, words: dict[str, Any], last: int, places: Places, y: Axis
+) -> list[Layer]:
+    if chance.now is None:
+        return []
+    text = _chance_text(chance, words)
+    if len(chance.values) == 1:
+        places.take_level(chance.now)
+        px, py = places.px(0, chance.now)
+        places.take_box(WIDTH - text_width(text), py - LINE - 2, WIDTH, py)
+        return [Rule("chance", chance.now, text)]
+    x, values = chance.curve(last)
+    places.take_curve(x, values)
+    label = places.put(text, [(places.at(WIDTH, 0)[0], places.at(0, places.px(0, chance.now)[1] - 9)[1], "end")])
+    line = Line("chance", *thin(x, values), "reference", "chance", 1.5)
+    return [line, label] if label else [line]
+
+
+def _chance_text(chance: _Reference, words: dict[str, Any]) -> str:
+    how = str(words.get("chance", ""))
+    value = number(chance.now)
+    if how.startswith("collapse") or not how:
+        return f"{how or 'chance'}, {value}"
+    return f"chance, {how} = {value}"
+
+
+def _floor_layers(floor: _Reference, changes: list[marks.Change], last: int, places: Places) -> list[Layer]:
+    """The floor as steps: another temperature or batch size is another floor."""
+    if floor.now is None:
+        return []
+    x, y = floor.curve(last)
+    places.take_curve(x, y)
+    found: list[Layer] = [Line("floor", *thin(x, y), "reference", "floor", 1.5)]
+    ends = [*floor.starts[1:], last]
+    stretches = [(end - start, start, end, value) for start, end, value in zip(floor.starts, ends, floor.values, strict=True)]
+    newest = stretches[-1]
+    longest = sorted(stretches[:-1], reverse=True)[:3]
+    for stretch in [newest, *longest]:
+        _, start, end, value = stretch
+        words = _floor_words(floor, changes, start, end) if len(stretches) <= MOST_STEPS else ""
+        joint = " at" if words.startswith("τ") else ","
+        text = f"floor{joint} {words}, {number(value)}" if words else f"floor, {number(value)}"
+        left, py = places.px(start, value)
+        right = places.px(end, value)[0]
+        needed = stretch is newest
+        if not needed and right - left < 0.6 * text_width(text):
+            continue
+        spots: list[tuple[float, float, Anchor]] = []
+        for offset in (11, -11, 24):
+            y_spot = places.at(0, py + offset)[1]
+            spots += [
+                (places.at(left + 4, 0)[0], y_spot, "start"),
+                (places.at((left + right) / 2, 0)[0], y_spot, "middle"),
+                (places.at(right - 4, 0)[0], y_spot, "end"),
+            ]
+        label = places.put(text, spots, needed=needed)
+        found += [label] if label else []
+    return found
+
+
+def _floor_words(floor: _Reference, changes: list[marks.Change], start: int, end: int) -> str:
+    """The temperature of a stretch: from the changes around it, else the words of the objective."""
+    scaling = [change for change in changes if change.scales_loss]
+    if not scaling:
+        return floor.words if start == floor.starts[-1] or len(floor.starts) == 1 else ""
+    middle = (start + end) / 2
+    before = [change for change in scaling if change.step <= middle]
+    return before[-1].after if before else scaling[0].before
+
+
+def _bracket(now: float, floor: _Reference, last: int, places: Places, y: Axis, unit: str) -> Bracket | None:
+    """The distance to the floor as a stroke: what is left to gain."""
+    if floor.now is None or not math.isfinite(now) or not y.low <= now <= y.high:
+        return None
+    px, floor_px = places.px(last, floor.now)
+    now_px = places.px(last, now)[1]
+    if abs(floor_px - now_px) < 3:
+        return None
+    text = number(abs(now - floor.now)) + (" nats" if unit.startswith("nats") else "")
+    wide = text_width(text, bold=True) + 6
+    top, bottom = min(floor_px, now_px) + 10, max(floor_px, now_px) - 11
+    for middle in ((top + bottom) / 2, bottom, top):
+        box = (px - wide, middle - TALL / 2, px - 4, middle + TALL / 2)
+        if top <= bottom and px > wide and places.cost(*box) < 1:
+            places.take_box(*box)
+            return Bracket("above_floor", float(last), floor.now, now, text, places.at(0, middle)[1])
+    return Bracket("above_floor", float(last), floor.now, now, "")  # the headline says the number
+
+
+def _marks_top(chance: _Reference, y: Axis) -> float:
+    """Marks write their labels under the chance line when it crowns the plot."""
+    return chance.values[0] if len(chance.values) == 1 and chance.values[0] > 0.8 * y.high else y.high
+
+
+def _headline(
+    now: float, loss: Series, chance: _Reference, floor: _Reference, words: dict[str, Any], stale: str
+) -> Headline:
+    if not math.isfinite(now):
+        finite = loss.values[np.isfinite(loss.values)]
+        before = f"last finite {number(float(finite[-1]))}" if len(finite) else "never was"
+        return Headline("", "not finite", f"now, {before}", None)
+    if stale:
+        reference = f"now, floor at {stale} not measured yet"
+    elif floor.now is not None:
+        side = "above" if now >= floor.now else "below"
+        reference = f"now, {number(abs(now - floor.now))} {side} floor {number(floor.now)}"
+    elif chance.now is not None:
+        side = "below" if now <= chance.now else "above"
+        name = "collapse" if str(words.get("chance", "")).startswith("collapse") else "chance"
+        reference = f"now, {number(abs(now - chance.now))} {side} {name} {number(chance.now)}"
+    else:
+        reference = "no reference: unknown objective"
+    return Headline("", number(now), reference, now)
+
+
+def _foot_left(loss: Series, window: int) -> tuple[str, ...]:
+    what = "steps" if loss.stride == 1 and usual_step(loss.steps) == 1 else "records"
+    thinned = (f"oldest steps: 1 in {loss.stride} kept",) if loss.stride > 1 else ()
+    return (f"raw faint, mean of {window} {what}", *thinned)
+
+
+def _foot_right(
+    history: History, loss: Series, lost: int, beyond: int, parts: list[terms.Term]
+) -> tuple[str, ...]:
+    missing = int(np.count_nonzero(np.isnan(loss.values)))
+    found = [f"{missing:,} of {len(loss):,} not finite"]
+    if lost:
+        found.insert(0, f"{lost:,} not recorded")
+    if beyond:
+        found.insert(0, f"{beyond:,} beyond the frame")
+    failed = failure(history, NOUN)
+    if failed is not None and failed.step > max((int(part.steps[-1]) for part in parts), default=0):
+        found.insert(0, f"terms failed at step {failed.step:,}")
+    return tuple(found)
+
+
+def _ends(chance: _Reference, floor: _Reference) -> tuple[str, str]:
+    low = "Low: less of what your objective punishes; how low it can go is unknown."
+    high = "High: more of what it punishes; what chance pays is unknown."
+    if floor.now is not None:
+        what = "this temperature and batch size" if floor.words.startswith("τ") else "this batch size and width"
+        low = f"At the floor: nothing left to gain at {what}."
+    if chance.now is not None:
+        high = "At chance: the loss tells no positive from a negative."
+        if chance.words.startswith("collapse"):
+            high = f"At collapse, {number(chance.now)}: all rows coincide."
+    return low, high
+
+
+def _summary(now: float, last: int, chance: _Reference, floor: _Reference, words: dict[str, Any]) -> str:
+    parts = []
+    if floor.now is not None and math.isfinite(now):
+        parts.append(f"{number(now - floor.now)} above the floor {number(floor.now)}")
+    if chance.now is not None:
+        parts.append(_chance_text(chance, words))
+    if not parts:
+        parts.append("its chance and floor are unknown")
+    return f"Loss {number(now)} at step {last:,}: {', '.join(parts)}."
+
+
+def _table(
+    loss: Series, window: int, chance: _Reference, floor: _Reference, parts: list[terms.Term]
+) -> Table:
+    at = np.unique(np.linspace(0, len(loss) - 1, min(len(loss), 9)).astype(np.int64))
+    means = running_mean(loss.values, window, at)
+    rows = []
+    for index, mean in zip(at.tolist(), means.tolist(), strict=True):
+        step = int(loss.steps[index])
+        cells = [f"{step:,}", number(float(loss.values[index])), number(mean)]
+        cells += [_in_force(reference, step) for reference in (chance, floor)]
+        cells += [number(part.at(step)) for part in parts]
+        rows.append(tuple(cells))
+    names = ("step", "loss", f"mean of {window}", "chance", "floor", *(part.name for part in parts))
+    return Table(names, tuple(rows))
+
+
+def _in_force(reference: _Reference, step: int) -> str:
+    value = None
+    for start, candidate in zip(reference.starts, reference.values, strict=True):
+        if start <= step:
+            value = candidate
+    return number(value) if reference.values else "none known"
+
