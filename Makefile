@@ -80,7 +80,7 @@ pins: setup ## choose the newest releases that fit pyproject.toml and write cons
 	@$(PY) tools/pins.py
 
 clean: ## remove everything that make has made; notebooks and recorded runs stay
-	rm -rf .venv .venv-newest $(FRONT)/node_modules bench/results dist build
+	rm -rf .venv .venv-newest .setup.lock $(FRONT)/node_modules bench/results dist build
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find toolkit widgets tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -11,6 +11,8 @@ killed in the middle may have left half a package that pip takes for whole: that
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import json
@@ -19,12 +21,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STAMP = "vergence-stamp.json"
 PINS = "vergence-pins.txt"
 UNFINISHED = "vergence-unfinished"
+LOCK = ".setup.lock"
 EXTRAS = "all,dev"
 
 NO_VENV = (
@@ -146,10 +150,12 @@ def install(venv: Path, *, constraints: str, upgrade: bool = False) -> None:
 
 
 def fill(venv: Path, python: Path, constraints: str, upgrade: bool) -> None:
-    """The build backend, then everything else with the package itself, editable; then the kernel."""
+    """pip, the build backend, then everything else with the package itself, editable; then the kernel."""
     (venv / PINS).write_text(constraints, encoding="utf-8")
     options = ["-c", str(venv / PINS), *(["--upgrade", "--upgrade-strategy", "eager"] if upgrade else [])]
-    # The backend first: without build isolation, no backend is downloaded that has no pin.
+    # pip first: the one that comes with Python may be years old (Debian's 23.0.1 searches these pins without end).
+    run("pip", pip(python, *options, "pip"))
+    # Then the build backend: without build isolation, none is downloaded that has no pin.
     run("pip", pip(python, *options, "hatchling"))
     run("pip", pip(python, *options, "--no-build-isolation", "-e", f".[{EXTRAS}]"))
     # OpenMP threads that spin while they wait take the cores from the browser. The variable must be there
@@ -166,19 +172,35 @@ def torch_pin(root: Path) -> str:
     raise SetUpFailed("constraints.txt has no line torch==...: type make pins TORCH=2.13.0")
 
 
+@contextlib.contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Only one set-up at a time: `make lab` and `make test` in two terminals would fill one folder at once."""
+    with (root / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another make is setting up this folder; waiting for it ...")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError:
+            pass  # a file system without locks: go on as if alone
+        yield
+
+
 def main(arguments: list[str]) -> None:
     """Set up the environment that the arguments name."""
     os.chdir(ROOT)
-    if arguments == ["newest"]:
-        say("Setting up .venv-newest: the newest releases of everything but torch ...")
-        install(Path(".venv-newest"), constraints=torch_pin(ROOT) + "\n", upgrade=True)
-        return
-    venv = Path(".venv")
+    venv = Path(".venv-newest" if arguments == ["newest"] else ".venv")
     check_version(venv)
-    if not is_ready(venv, ROOT):
-        say("Setting up .venv in this folder (once: a few minutes, about 2.5 GB) ...")
-        install(venv, constraints=Path("constraints.txt").read_text(encoding="utf-8"))
-        say("Set up.")
+    if is_ready(venv, ROOT) and arguments != ["newest"]:
+        return
+    with alone(ROOT):
+        if arguments == ["newest"]:
+            say("Setting up .venv-newest: the newest releases of everything but torch ...")
+            install(venv, constraints=torch_pin(ROOT) + "\n", upgrade=True)
+        elif not is_ready(venv, ROOT):
+            say("Setting up .venv in this folder (once: a few minutes, about 2.5 GB) ...")
+            install(venv, constraints=Path("constraints.txt").read_text(encoding="utf-8"))
+            say("Set up.")
 
 
 if __name__ == "__main__":

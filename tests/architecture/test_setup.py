@@ -249,3 +249,18 @@ def test_sudo_is_used_only_when_it_asks_nothing(tmp_path, monkeypatch):
     assert browser.apt_get() is None
     script(tmp_path / "sudo", "#!/bin/sh\nexit 0\n")
     assert browser.apt_get() == [sudo, "-n", "apt-get"]
+
+
+def test_a_second_set_up_waits_for_the_first(checkout):
+    code = "import time, pathlib, setup\nwith setup.alone(pathlib.Path('.')):\n    {body}"
+    first = "print('in', flush=True); input()"
+    command = [sys.executable, "-c"]
+    where = {"cwd": checkout, "env": os.environ | {"PYTHONPATH": "tools"}, "text": True}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([*command, code.format(body=first)], **where, **pipes) as one:
+        assert one.stdout.readline() == "in\n"
+        with subprocess.Popen([*command, code.format(body="print('also in')")], **where, **pipes) as two:
+            assert two.stdout.readline().startswith("Another make is setting up this folder")
+            assert two.poll() is None
+            one.communicate("\n")
+            assert two.communicate()[0] == "also in\n"

@@ -50,6 +50,7 @@ def ask(opened: Notebook) -> dict[str, Any]:
             const outputs = window.jupyterapp.shell.currentWidget.content.widgets[i].model.outputs;
             let text = '';
             for (let k = 0; k < outputs.length; k++) text += outputs.get(k).toJSON().text ?? '';
+            outputs.clear();  // the answer is the test's, and must not count as the notebook's
             return text;
         }""",
         last,

@@ -80,12 +80,23 @@ class Cockpit:
         """The newest header; empty before the first frame."""
         return self.frames[-1].header if self.frames else {}
 
+    def shows(self, state: str, step: int | None = None) -> bool:
+        """The page says so: in the newest frame, or in the still picture that has taken its place already."""
+        if self.header.get("state") == state and step in (None, self.header["step"]):
+            return True
+        words = f", {state}, step " + ("" if step is None else f"{step:,}")
+        return bool(self.pictures) and words in self.pictures[-1]["text/plain"]
+
 
 class Page:
     """A kernel, the page's end of its channels, and the cockpits on it."""
 
     def __init__(self, python: Path, folder: Path) -> None:
         self.folder = folder
+        self.version = ""
+        """Of ipykernel, once somebody has asked it."""
+        self.subshells = True
+        """Off: a page that knows none, as older and other front ends, or a setting of JupyterLab's."""
         self.cockpits: dict[str, Cockpit] = {}
         self.cells: dict[str, Cell] = {}
         self._closing = threading.Event()
@@ -115,6 +126,15 @@ class Page:
             raise AssertionError("".join(str(line) + "\n" for line in cell.reply["traceback"]))
         return cell
 
+    def show(self, code: str) -> Cockpit:
+        """Run a cell that shows a cockpit; returns that, with its first frame."""
+        before = len(self.cockpits)
+        self.run(code)
+        # What a cell shows travels beside its reply, and may arrive later.
+        cockpit = self.wait(lambda: list(self.cockpits.values())[before:], "a cockpit")[0]
+        self.wait(lambda: cockpit.frames and cockpit.pings, "the first frame and ping")
+        return cockpit
+
     def begin(self, code: str) -> Cell:
         """Hand a cell to the kernel and return at once."""
         message = self._message("execute_request", {
@@ -137,18 +157,26 @@ class Page:
         """The notebook's stop button."""
         self.manager.interrupt_kernel()
 
+    def settle(self, seconds: float = 5.0) -> bool:
+        """Wait until no cell runs, at most so long; True when none does."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if all(cell.done_at for cell in self.cells.values()):
+                return True
+            time.sleep(0.02)
+        return False
+
     def kill(self) -> None:
         """SIGKILL, as the system does when memory runs out."""
-        self.manager.kernel_id  # noqa: B018 - a kernel that was never started has none
         self.manager.signal_kernel(9)
 
     def wait(self, ready: Callable[[], Any], what: str, timeout: float = 30.0) -> Any:
-        """Until `ready()` is true (or is not None for a number); returns it."""
+        """Until `ready()` is true; returns what it returned."""
         end = time.monotonic() + timeout
         while True:
             self._raise_troubles()
             found = ready()
-            if found or (found is not None and not isinstance(found, bool | list | dict | str)):
+            if found:
                 return found
             if time.monotonic() > end:
                 raise AssertionError(f"waited {timeout:g} s for {what}. {self.told()}")
@@ -158,11 +186,6 @@ class Page:
         """When the answer to a wish arrived, and what it says."""
         self.wait(lambda: ident in cockpit.acks, f"the answer to {ident}", timeout)
         return cockpit.acks[ident]
-
-    @property
-    def newest(self) -> Cockpit:
-        """The cockpit that was shown last."""
-        return self.wait(lambda: list(self.cockpits.values()), "a cockpit")[-1]
 
     @property
     def has_subshells(self) -> bool:
@@ -262,8 +285,9 @@ class Page:
         output = content.get("transient", {}).get("display_id", "")
         before = self.cockpits.get(self._outputs.get(output, ""))
         now = self.cockpits.get(content["data"].get(WIDGET_VIEW, {}).get("model_id", ""))
-        if before is not None and before is not now:
+        if before is not None and output in before.views:
             self._say(before, {"type": "gone", "view": before.views.pop(output)})
+        if before is not None and now is None:
             before.pictures.append(content["data"])
         if now is not None:
             self._outputs[output] = now.comm
@@ -294,7 +318,7 @@ class Page:
     def _say(self, cockpit: Cockpit, content: dict[str, Any]) -> None:
         data = {"method": "custom", "content": content}
         message = self._message("comm_msg", {"comm_id": cockpit.comm, "data": data})
-        if self._subshell is not None:
+        if self._subshell is not None and self.subshells:
             message["header"]["subshell_id"] = self._subshell
         self._send(self._client.shell_channel, message)
 

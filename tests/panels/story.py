@@ -58,9 +58,10 @@ def at(t: float) -> dict[str, float]:
 
 
 def counts(rng: np.random.Generator, mean: float, spread: float, pairs: int) -> np.ndarray:
-    values = rng.normal(mean, spread, 2 * pairs + 50)
-    values = values[np.abs(values) < 1][:pairs]
-    return np.histogram(values, EDGES)[0].astype(np.int64)
+    """Counts of a normal sample that is cut at -1 and 1, drawn as one multinomial: quick for many pairs."""
+    below = np.asarray([0.5 * math.erf((edge - mean) / (spread * math.sqrt(2))) for edge in EDGES.tolist()])
+    shares = np.diff(below)
+    return rng.multinomial(pairs, shares / shares.sum()).astype(np.int64)
 
 
 def quantiles(histogram: np.ndarray) -> np.ndarray:
@@ -111,9 +112,7 @@ def simclr(last: int = 1482, *, every: int = 6, labels: bool = True, views: int 
         now = at(step)
         if step in changes:
             name, old, new, label = changes[step]
-            history.add_event(
-                "control", step, moment=moment, name=name, old=old, new=new, label=label, state="applied"
-            )
+            history.add_event("control", step, moment=moment, name=name, old=old, new=new, label=label, state="applied")
         noise = 0.04 * rng.normal()
         history.add_scalars(step, {"loss": now["push"] + now["pull"] + noise}, moment=moment)
         if step % every and step not in (1, last):
@@ -123,7 +122,9 @@ def simclr(last: int = 1482, *, every: int = 6, labels: bool = True, views: int 
         floor = FLOORS[now["tau"]]
         if history.last("loss/floor") != floor:
             history.describe(loss_words={"chance": "ln 511", "floor": f"τ {now['tau']:g}"})
-            history.add_scalars(step, {"loss/floor": floor} | ({"loss/chance": CHANCE} if step == 1 else {}), moment=moment)
+            history.add_scalars(
+                step, {"loss/floor": floor} | ({"loss/chance": CHANCE} if step == 1 else {}), moment=moment
+            )
         add_similarity(history, step, rng, labels=labels, views=views, moment=moment)
         sphere = {"uniformity": now["uniformity"], "uniformity_floor": UNIFORMITY_FLOOR}
         sphere |= {"alignment": now["alignment"]} if views > 1 else {}
@@ -138,7 +139,10 @@ def vicreg(last: int = 600) -> Clocked:
     rng = np.random.default_rng(3)
     history = Clocked({"name": "digits-vicreg-01", "method": "VICReg", "total_steps": None})
     history.describe(
-        loss={"name": "VICReg", "variant": "", "source": ""}, loss_words={"chance": "collapse", "floor": "decorrelated"}, batch=256, dim=128
+        loss={"name": "VICReg", "variant": "", "source": ""},
+        loss_words={"chance": "collapse", "floor": "decorrelated"},
+        batch=256,
+        dim=128,
     )
     history.add_event("state", 0, moment=BEGAN, state="live")
     for step in range(1, last + 1):

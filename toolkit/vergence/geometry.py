@@ -98,7 +98,7 @@ def log_moment(kappa: float, dim: int) -> float:
     if kappa == 0:
         return 0.0
     b = dim / 2
-    if kappa > 1e4:  # the series would need thousands of terms, the expansion is exact to 1e-12 here
+    if kappa > 1e4:  # the series would need thousands of terms, the expansion is right to 1e-12 of its value
         nu = b - 1
         s = math.hypot(nu, kappa)
         p = nu / s

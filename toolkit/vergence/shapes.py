@@ -131,20 +131,20 @@ def check_unit(call: str, name: str, z: Tensor, *, tolerance: float = 1e-3) -> N
     if bad:
         raise errors.NotUnitLength(
             f"{call}: {bad} of {len(z)} rows of {name} do not have length 1 "
-            f"(lengths {norms.min():.3g} to {norms.max():.3g}). "
+            f"(lengths {norms.min():.4g} to {norms.max():.4g}). "
             f"Use vergence.geometry.unit({name}) first."
         )
 
 
-def check_positive(call: str, name: str, value: float) -> None:
+def check_positive(call: str, name: str, value: object) -> None:
     """A finite number above 0."""
-    if not (_is_number(value) and 0 < value < float("inf")):
+    if not 0 < _number(value) < float("inf"):
         raise errors.ArgumentError(f"{call}: {name} is {value!r}. It must be a finite number above 0, for example 0.2.")
 
 
-def check_nonnegative(call: str, name: str, value: float) -> None:
+def check_nonnegative(call: str, name: str, value: object) -> None:
     """A finite number, 0 or above."""
-    if not (_is_number(value) and 0 <= value < float("inf")):
+    if not 0 <= _number(value) < float("inf"):
         raise errors.ArgumentError(f"{call}: {name} is {value!r}. It must be a finite number, 0 or above.")
 
 
@@ -154,6 +154,8 @@ def check_count(call: str, name: str, value: object, *, least: int = 1) -> None:
         raise errors.ArgumentError(f"{call}: {name} is {value!r}. It must be a whole number, {least} or above.")
 
 
-def _is_number(value: object) -> bool:
-    """A Python or numpy number, not True and not a tensor: a comparison with a tensor on a GPU would wait for it."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+def _number(value: object) -> float:
+    """A Python or numpy number as it is. NaN for anything else: True, and tensors, where a GPU would wait."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return float("nan")
+    return float(value)

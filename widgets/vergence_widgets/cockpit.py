@@ -23,6 +23,8 @@ try:
     import anywidget
     from IPython.core.getipython import get_ipython
     from IPython.display import display
+
+    from vergence_widgets.cells import Cells
 except ImportError as error:  # said with the line to type
     raise MissingExtra("vergence_widgets.Cockpit", error.name or "anywidget", "widgets") from error
 
@@ -80,6 +82,11 @@ class Cockpit:
             on_live=self._thaw,
             freeze=self.freeze,
         )
+        self._cells = Cells(subject, after_cell=self._ended)
+        self.publisher.main_thread_loop = self._cells.loop_began
+        steering = getattr(subject, "steering", None)
+        if steering is not None:
+            steering.may_not_pause = self.publisher.why_no_pause
         self._widget.on_msg(self._on_message)
         observer = getattr(subject, "observer", None)
         if observer is not None:
@@ -120,6 +127,7 @@ class Cockpit:
         """Send no more frames, and leave a still picture."""
         self.freeze()
         self.publisher.close()
+        self._cells.close()
         self._widget.close()
 
     def __repr__(self) -> str:
@@ -149,7 +157,9 @@ class Cockpit:
         return self.subject.history.state in ("stopped", "finished", "failed")
 
     def _ended(self) -> None:
-        self.freeze()
+        with self._lock:
+            if self._ended_now() and not self._frozen:
+                self.freeze()
 
     def _thaw(self) -> None:
         with self._lock:

@@ -29,13 +29,16 @@ class Channel:
     latency: float | None = None
     waits: str = ""
 
-    @property
-    def note(self) -> str:
+    def note(self, state: str) -> str:
         """The words in the header."""
         if not self.can_steer:
             return "a record, nothing to control"
+        if state == "failed":
+            return ""
         if self.waits:
             return self.waits
+        if state not in ("live", "paused"):  # nobody takes them out between steps now
+            return "changes apply when training " + ("starts" if state == "idle" else "goes on")
         if self.latency is None:
             return "asking whether controls work"
         return f"all controls work, {max(1, round(self.latency * 1000))} ms"
@@ -58,7 +61,7 @@ def header(history: History, channel: Channel, *, rate: float | None, saved_note
         "rate": rate if history.state == "live" else None,
         "cost": history.last("monitor/cost"),
         "budget": static.get("budget", 0.03),
-        "controls_note": channel.note if history.state in ("live", "paused", "idle") or not channel.can_steer else "",
+        "controls_note": channel.note(history.state),
         "controls_late": bool(channel.waits) and channel.can_steer,
         "saved": str(static.get("directory", "")),
         "saved_note": saved_note or _saved_note(history),
@@ -80,7 +83,7 @@ def buttons(state: str, channel: Channel) -> dict[str, dict[str, Any]]:
     live_only = "" if state == "live" else f"The run is {state}."
     pause = live_only or channel.waits
     step = "" if state == "paused" else "Pause first, then step." if state == "live" else f"The run is {state}."
-    stop = "" if state in ("live", "paused") else f"The run is {state}."
+    stop = channel.waits if state in ("live", "paused") else f"The run is {state}."
     return {
         "run": _button(record or run, "Resume" if state == "paused" else "Run"),
         "pause": _button(record or pause, "Pause"),

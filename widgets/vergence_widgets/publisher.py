@@ -22,20 +22,20 @@ from vergence_widgets import header as above
 from vergence_widgets.draw.packed import pack
 from vergence_widgets.panels import PANELS
 from vergence_widgets.panels.spec import Panel
+from vergence_widgets.pings import Pings
 
 __all__ = ["Publisher", "Subject"]
 
 KEY_SECONDS = 5.0
 PING_SECONDS = 1.0
-SILENT_SECONDS = 2.5
-"""No answer for so long: controls do not work now."""
 BLIND_SECONDS = 2.0
-"""Without confirmations (a kernel that takes no messages while a cell runs) one frame in so long."""
+"""Without confirmations (where no message gets in while a cell runs) one frame in so long."""
 STILL_SECONDS = 1.0
 """With nothing new, one frame in so long: ages and the header's clock move on."""
 SHARE = 0.01
 """Of one core, for building and sending frames."""
 SLOWEST_TICK = 2.0
+NO_MESSAGES = "no message gets in while a cell runs"
 
 
 class Subject(Protocol):
@@ -76,8 +76,8 @@ class Publisher:
         self.seconds = 0.0
         """Processor time spent here: part of what watching costs."""
         self.frames_sent: dict[str, int] = {}
-        self.heard_at: float | None = None
-        """When the browser was last heard, by `clock`."""
+        self.pings = Pings()
+        """When the browser was heard, by `clock`."""
         self.main_thread_loop: Callable[[], float | None] = lambda: None
         """When the cell began (by `clock`) whose loop trains on the main thread; None when none does."""
         self._send = send
@@ -95,10 +95,6 @@ class Publisher:
         self._shown = 0
         self._sent_at = 0.0
         self._key_at = 0.0
-        self._ping_at = 0.0
-        self._pings: dict[int, float] = {}
-        self._ping_id = 0
-        self._latency: float | None = None
         self._pending: dict[str, dict[str, Any]] = {}
         self._answers: list[Event] = []
         self._revision = -1
@@ -108,6 +104,7 @@ class Publisher:
         self._rate: list[tuple[float, int]] = []
         self._cost = 0.0
         self._chapter: tuple[History, int] | None = None
+        self._told: tuple[object, ...] = ()
         self._thread: threading.Thread | None = None
 
     # -- life --------------------------------------------------------------------------------------
@@ -154,8 +151,8 @@ class Publisher:
     def handle(self, message: dict[str, Any]) -> None:
         """Take one message of the browser. Quick: it may run on the thread that trains."""
         kind = message.get("type")
+        self.pings.heard(self._clock(), int(message.get("id", -1)) if kind == "pong" else None)
         with self._lock:
-            self.heard_at = self._clock()
             if kind in ("ready", "want_key"):
                 self._views[str(message.get("view", ""))] = False
                 self._want_key = True
@@ -171,10 +168,6 @@ class Publisher:
                     self._wake.set()
             elif kind == "gone":
                 self._views.pop(str(message.get("view", "")), None)
-            elif kind == "pong":
-                asked = self._pings.pop(int(message.get("id", -1)), None)
-                if asked is not None:
-                    self._latency = self.heard_at - asked
             elif kind in ("control", "command"):
                 self._wish(kind, message)
 
@@ -185,7 +178,7 @@ class Publisher:
             return
         mailbox: Post | None = getattr(self.subject, "mailbox", None)
         state = self.subject.history.state
-        if kind == "command" and name == "run" and state != "paused" and hasattr(self.subject, "start"):
+        if kind == "command" and name == "run" and state != "paused" and self._can_start:
             # Starting may have to wait for another run to stop, so not on this thread.
             threading.Thread(target=self._start_subject, args=(ident,), daemon=True).start()
             return
@@ -233,25 +226,32 @@ class Publisher:
         """Send what is due; True when a frame went out."""
         self._follow()
         self._send_answers()
-        with self._lock:
-            watched = any(not hidden for hidden in self._views.values())
-        if not watched:
-            self._end_if_over()
+        history = self.subject.history
+        # Counted, since a short run may end, start and end again between two ticks.
+        chapter = (history, len(history.events("state")))
+        if not self._watched():
+            self._turn_to(chapter)
             return False
         now = self._clock()
-        if now - self._ping_at >= PING_SECONDS:
+        if now - self.pings.asked_at >= PING_SECONDS or chapter != self._chapter:
             self._ping(now)
-        if not self._want_key and self._seq - self._shown >= 2 and now - self._sent_at < BLIND_SECONDS:
+        # A start, an end, or controls that ceased to work is said at once, even to a page that confirms nothing.
+        news = (chapter, bool(self.channel().waits)) != self._told
+        unconfirmed = self._seq - self._shown >= 2
+        if unconfirmed and not self._want_key and not news and now - self._sent_at < BLIND_SECONDS:
             return False
-        key = self._want_key or now - self._key_at >= KEY_SECONDS or self._seq - self._shown >= 2
-        revision = self.subject.history.revision
-        if not key and revision == self._revision and now - self._sent_at < STILL_SECONDS:
-            self._end_if_over()
+        key = self._want_key or now - self._key_at >= KEY_SECONDS or unconfirmed
+        if not key and not news and history.revision == self._revision and now - self._sent_at < STILL_SECONDS:
             return False
-        self._revision = revision
+        self._revision = history.revision
+        self._told = (chapter, bool(self.channel().waits))
         self._frame(now, key=key)
-        self._end_if_over()
+        self._turn_to(chapter)
         return True
+
+    def _watched(self) -> bool:
+        with self._lock:
+            return any(not hidden for hidden in self._views.values())
 
     def _follow(self) -> None:
         history = self.subject.history
@@ -282,13 +282,7 @@ class Publisher:
             )  # fmt: skip
 
     def _ping(self, now: float) -> None:
-        self._ping_at = now
-        with self._lock:
-            self._ping_id += 1
-            self._pings[self._ping_id] = now
-            for stale in [ident for ident in self._pings if ident < self._ping_id - 20]:
-                del self._pings[stale]
-        self._send({"type": "ping", "id": self._ping_id, "time": now}, [])
+        self._send({"type": "ping", "id": self.pings.ask(now), "time": now}, [])
 
     def _frame(self, now: float, *, key: bool) -> None:
         history = self.subject.history
@@ -328,14 +322,11 @@ class Publisher:
                 panels[noun] = panel
         return panels
 
-    def _end_if_over(self) -> None:
-        history = self.subject.history
-        state = history.state
-        # Counted, since a short run may end, start and end again between two ticks.
-        chapter = (history, len(history.events("state")))
+    def _turn_to(self, chapter: tuple[History, int]) -> None:
         if chapter == self._chapter:
             return
         self._chapter = chapter
+        state = chapter[0].state
         if state in ("stopped", "finished", "failed"):
             self._on_end()
         elif state in ("live", "paused"):
@@ -345,34 +336,41 @@ class Publisher:
 
     def channel(self) -> above.Channel:
         """Whether controls work now, by the answers to pings."""
-        now = self._clock()
-        cell_began = self.main_thread_loop()
-        with self._lock:
-            heard, latency = self.heard_at, self._latency
+        now, cell_began = self._clock(), self.main_thread_loop()
+        silent = self.pings.silent_since(now) if self._watched() else None  # a page that is hidden is not asked
+        unheard = cell_began is not None and not self.pings.heard_since(cell_began)
         waits = ""
-        if cell_began is not None:
-            if (heard is None or heard < cell_began) and now - cell_began > SILENT_SECONDS:
-                waits = "controls wait until the cell ends: this kernel takes no messages while a cell runs"
-        elif heard is not None and now - heard > SILENT_SECONDS and self._views:
-            waits = f"controls get no answer since {now - heard:.0f} s: a cell is running, or the page is asleep"
+        if silent is not None:
+            if unheard:
+                waits = f"controls wait until the cell ends: {NO_MESSAGES}"
+            else:
+                waits = f"controls get no answer since {now - silent:.0f} s: a cell is running, or the page is asleep"
         return above.Channel(
             can_steer=getattr(self.subject, "mailbox", None) is not None,
-            can_start=hasattr(self.subject, "start"),
-            latency=latency,
+            can_start=self._can_start,
+            latency=None if unheard else self.pings.latency,  # an answer from before the cell says nothing
             waits=waits,
         )
+
+    @property
+    def _can_start(self) -> bool:
+        """A run that trains in the cell that starts it can be started from there only."""
+        return hasattr(self.subject, "start") and getattr(self.subject, "driver", "") != "inline"
 
     def why_no_pause(self) -> str:
         """For a loop on the main thread: why a pause could not be ended from the browser; "" when it can."""
         cell_began = self.main_thread_loop()
-        if cell_began is None or (self.heard_at is not None and self.heard_at >= cell_began):
+        if cell_began is None:
             return ""
-        return (
-            "nothing could end the pause: this kernel takes no messages while a cell runs. "
-            "Run the loop with m.background(train), or interrupt the kernel"
-        )
+        if self.pings.heard_since(cell_began) and not self.channel().waits:
+            return ""
+        other = "m.background(train)" if hasattr(self.subject, "background") else 'driver="thread"'
+        return f"nothing could end the pause: {NO_MESSAGES}. Use {other}, or interrupt the kernel"
 
     def _rate_now(self, history: History) -> float | None:
+        if history.state != "live":  # a pause is no training time
+            self._rate.clear()
+            return None
         now, step = self._clock(), history.last_step
         self._rate.append((now, step))
         while len(self._rate) > 2 and now - self._rate[1][0] > 5.0:

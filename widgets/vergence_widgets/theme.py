@@ -142,9 +142,7 @@ def viridis(share: float, theme: Theme = LIGHT) -> str:
     place = (theme.sequence_start + (1 - theme.sequence_start) * share) * (len(VIRIDIS) - 1)
     index = min(int(place), len(VIRIDIS) - 2)
     part = place - index
-    mixed = (
-        round(a + (b - a) * part) for a, b in zip(VIRIDIS[index], VIRIDIS[index + 1], strict=True)
-    )
+    mixed = (round(a + (b - a) * part) for a, b in zip(VIRIDIS[index], VIRIDIS[index + 1], strict=True))
     return "#" + "".join(f"{value:02x}" for value in mixed)
 
 

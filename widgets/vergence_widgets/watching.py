@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import Any
 
 from torch import nn
@@ -32,37 +30,5 @@ def watch(encoder: nn.Module | None = None, *, place: str = "z", ticks: float = 
     watched = Monitor(encoder, **monitor)
     cockpit = Cockpit(watched, place=place, ticks=ticks)
     watched.cockpit = cockpit
-    _follow_cells(watched, cockpit)
     cockpit._ipython_display_()
     return watched
-
-
-def _follow_cells(monitor: Monitor, cockpit: Cockpit) -> None:
-    """Know when a cell with the loop begins and ends: a loop of one's own never says that it is over."""
-    from IPython.core.getipython import get_ipython
-
-    publisher = cockpit.publisher
-    began: dict[str, float | None] = {"cell": time.monotonic()}
-
-    def loop_began() -> float | None:
-        cell = began["cell"]
-        on_main = monitor.loop_thread is threading.main_thread()
-        return cell if on_main and monitor.history.state in ("live", "paused") else None
-
-    publisher.main_thread_loop = loop_began
-    monitor.steering.may_not_pause = publisher.why_no_pause
-    shell: Any = get_ipython()
-    if shell is None:
-        return
-
-    def before(_info: Any = None) -> None:
-        began["cell"] = time.monotonic()
-
-    def after(result: Any = None) -> None:
-        began["cell"] = None
-        if monitor.loop_thread is threading.main_thread() and monitor.history.state in ("live", "paused"):
-            error = getattr(result, "error_in_exec", None)
-            monitor.loop_ended(error if isinstance(error, BaseException) else None)
-
-    shell.events.register("pre_run_cell", before)
-    shell.events.register("post_run_cell", after)

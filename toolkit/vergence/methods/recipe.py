@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from vergence.losses import Loss
 from vergence.models import ConvEncoder, MLPEncoder, Projector
 from vergence.views import Images, Vectors, Views
 
-__all__ = ["Learner", "Method", "Recipe"]
+__all__ = ["Learner", "Method", "Recipe", "known"]
 
 Method = nn.Module | Callable[[], nn.Module] | None
 
@@ -63,10 +64,11 @@ class Recipe:
 
     def build(self, item_shape: tuple[int, ...]) -> Learner:
         """Encoder and head for items of this shape. Call it where random numbers are under control."""
-        encoder = _made(self.encoder) or _encoder_for(item_shape)
+        encoder = _encoder_for(item_shape) if self.encoder is None else _made("encoder", self.encoder)
         width = _width(encoder, item_shape)
-        projector = _made(self.projector) or Projector(width, hidden=2 * width, out_dim=self.dim)
-        return Learner(encoder, projector)
+        if self.projector is None:
+            return Learner(encoder, Projector(width, hidden=2 * width, out_dim=self.dim))
+        return Learner(encoder, _made("projector", self.projector))
 
     def views_for(self, item_shape: tuple[int, ...]) -> Views:
         """The augmentations for items of this shape."""
@@ -81,10 +83,24 @@ class Recipe:
         return torch.optim.Adam(learner.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
 
 
-def _made(given: Method) -> nn.Module | None:
-    if isinstance(given, nn.Module):
-        return copy.deepcopy(given)
-    return None if given is None else given()
+def known(recipe: type[Recipe], settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that every recipe has, or UnknownName for one that does not exist."""
+    names = [field.name for field in fields(Recipe) if field.name != "loss"]
+    for name in settings:
+        if name not in names:
+            own = list(inspect.signature(recipe).parameters)[:-1]
+            raise errors.UnknownName(recipe.name, name, [*own, *names], "setting")
+    return settings
+
+
+def _made(what: str, given: nn.Module | Callable[[], nn.Module]) -> nn.Module:
+    made = copy.deepcopy(given) if isinstance(given, nn.Module) else given()
+    if not isinstance(made, nn.Module):
+        raise errors.ArgumentError(
+            f"{what}={getattr(given, '__name__', given)!r} made a {type(made).__name__}. It must be an nn.Module, or "
+            "a function without arguments that returns one."
+        )
+    return made
 
 
 def _encoder_for(item_shape: tuple[int, ...]) -> nn.Module:
@@ -108,6 +124,11 @@ def _width(encoder: nn.Module, item_shape: tuple[int, ...]) -> int:
         device = torch.device("cpu") if first is None else first.device
         with torch.no_grad():
             h = encoder(torch.zeros(2, *item_shape, device=device))
+    except RuntimeError as error:
+        raise errors.ShapeError(
+            f"The encoder cannot take items {(2, *item_shape)}: {error}. Make it for items {item_shape}, or leave it "
+            "out: encoder=None makes one that fits."
+        ) from error
     finally:
         for module, mode in modes:
             module.training = mode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from vergence.losses import NTXent
-from vergence.methods.recipe import Recipe
+from vergence.methods.recipe import Recipe, known
 
 __all__ = ["SimCLR"]
 
@@ -27,4 +27,4 @@ class SimCLR(Recipe):
     name: ClassVar[str] = "SimCLR"
 
     def __init__(self, temperature: float = 0.2, **more: Any) -> None:
-        super().__init__(NTXent(temperature=temperature), **more)
+        super().__init__(NTXent(temperature=temperature), **known(type(self), more))

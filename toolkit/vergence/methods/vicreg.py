@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from vergence.losses import VICReg as Loss
-from vergence.methods.recipe import Recipe
+from vergence.methods.recipe import Recipe, known
 
 __all__ = ["VICReg"]
 
@@ -26,4 +26,5 @@ class VICReg(Recipe):
     name: ClassVar[str] = "VICReg"
 
     def __init__(self, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0, **more: Any) -> None:
-        super().__init__(Loss(invariance=invariance, variance=variance, covariance=covariance), **more)
+        loss = Loss(invariance=invariance, variance=variance, covariance=covariance)
+        super().__init__(loss, **known(type(self), more))

@@ -224,17 +224,20 @@ def _uniformity(z: Tensor, t: float) -> Tensor:
     z = z - z[0]
     z = z - z.mean(0)
     squares = z.square().sum(1)
-    logs = []
+    wide = torch.float64 if z.device.type != "mps" else None
+    tops, totals = [], []
     with full_precision(z.device):
         for start in range(0, n, BLOCK):
             rows = slice(start, min(start + BLOCK, n))
-            distance = torch.addmm(squares, z[rows], z.T, alpha=-2) + squares[rows, None]
-            exponent = distance.clamp_min(0) * -t
-            exponent = exponent.diagonal_scatter(torch.full_like(exponent[:, 0], -math.inf), start)
-            largest = exponent.detach().max()
-            total = (exponent - largest).exp().sum(dtype=torch.float64 if z.device.type != "mps" else None)
-            logs.append(largest + (total / (n * (n - 1))).log())
-    return (logs[0] if len(logs) == 1 else torch.logsumexp(torch.stack(logs), 0)).to(z.dtype)
+            distance = torch.addmm(squares, z[rows], z.T, alpha=-2).add_(squares[rows, None]).clamp_min_(0)
+            exponent = distance.mul_(-t)
+            exponent.diagonal(start).fill_(-math.inf)
+            tops.append(exponent.detach().max())
+            totals.append(exponent.sub_(tops[-1]).exp_().sum(dtype=wide))
+    # The largest exponent is taken out before the sum and put back after the log: no t makes it underflow.
+    top = torch.stack(tops).max()
+    total = sum((part * (own - top).exp() for part, own in zip(totals, tops, strict=True)), totals[0].new_zeros(()))
+    return (top + (total / (n * (n - 1))).log()).to(z.dtype)
 
 
 def _aligned(drawn: Pairs) -> float | None:

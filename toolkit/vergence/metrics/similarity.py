@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -35,15 +35,15 @@ Values = NDArray[np.floating]
 class Similarity:
     """Cosines of positive and negative pairs. None: there is no such pair, or there are no labels."""
 
-    positive: Counts | None
+    positive: Counts | None = field(repr=False)
     """How many positive pairs lie in each of the 512 bins on [-1, 1]; exact."""
-    negative: Counts | None
+    negative: Counts | None = field(repr=False)
     """The same for all negative pairs, false ones included."""
-    false_negative: Counts | None
+    false_negative: Counts | None = field(repr=False)
     """The part of `negative` that shares a label; None without labels."""
-    positive_quantiles: Quantiles | None
+    positive_quantiles: Quantiles | None = field(repr=False)
     """Raw cosines at QUANTILES, smallest and largest included: finer than a bin."""
-    negative_quantiles: Quantiles | None
+    negative_quantiles: Quantiles | None = field(repr=False)
     positive_mean: float | None
     negative_mean: float | None
     auc: float | None
@@ -139,56 +139,62 @@ def similarity(
     )
 
 
-def _aligned(drawn: Pairs) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Cosines of positive, negative and false negative pairs where row i of each view belongs to group i."""
-    positive, negative = _aligned_index(len(drawn.sizes), drawn.sizes[0], drawn.rows.device)
-    cosines = (drawn.rows @ drawn.rows.T).view(-1)
-    values = cosines.index_select(0, negative)
-    shared = None
-    if drawn.labels is not None:
-        same = (drawn.labels == drawn.labels[:, None]) & (drawn.labels >= 0)
-        shared = values[same.view(-1).index_select(0, negative)]
-    return cosines.index_select(0, positive), values, shared
+def _aligned(drawn: Pairs) -> tuple[Values, Values, Values | None]:
+    """Cosines of positive, negative and false negative pairs where row i of each view belongs to group i.
+
+    After the product everything is numpy: torch would put two threads to each of these small steps, and where a
+    browser wants the same cores they wait for one another longer than they work.
+    """
+    positive, negative = _aligned_index(len(drawn.sizes), drawn.sizes[0])
+    cosines: Values = (drawn.rows @ drawn.rows.T).cpu().numpy().reshape(-1)
+    values = cosines.take(negative)
+    if drawn.labels is None:
+        return cosines.take(positive), values, None
+    labels = drawn.labels.cpu().numpy()
+    same = (labels == labels[:, None]) & (labels >= 0)
+    return cosines.take(positive), values, values[same.reshape(-1).take(negative)]
 
 
 @functools.lru_cache(maxsize=4)
-def _aligned_index(views: int, batch: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _aligned_index(views: int, batch: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Where the positive and the negative pairs stand in the flat matrix of cosines: the same at every step."""
     n = views * batch
-    row, column = torch.triu_indices(n, n, 1, dtype=torch.int32, device=device)
+    row, column = np.triu_indices(n, 1)
     positive = row % batch == column % batch
     flat = row * n + column
     return flat[positive], flat[~positive]
 
 
-def _by_masks(drawn: Pairs) -> tuple[Tensor, Tensor, Tensor | None]:
+def _by_masks(drawn: Pairs) -> tuple[Values, Values, Values | None]:
     """The same for any pairs, in blocks of rows."""
     n = len(drawn.rows)
-    found: list[tuple[Tensor, Tensor, Tensor | None]] = []
+    labels = None if drawn.labels is None else drawn.labels.cpu().numpy()
+    positives, negatives, shares = [], [], []
     for start in range(0, n, BLOCK):
         stop = min(start + BLOCK, n)
-        positive, negative = drawn.masks(start, stop)
-        cosines = drawn.rows[start:stop] @ drawn.rows.T
-        shared = None
-        if drawn.labels is not None:
-            block = drawn.labels[start:stop, None]
-            shared = cosines[negative & (block == drawn.labels) & (block >= 0)]
-        found.append((cosines[positive], cosines[negative], shared))
-    positives, negatives, shares = zip(*found, strict=True)
-    return torch.cat(positives), torch.cat(negatives), None if drawn.labels is None else torch.cat(shares)
+        positive, negative = (mask.cpu().numpy() for mask in drawn.masks(start, stop))
+        cosines: Values = (drawn.rows[start:stop] @ drawn.rows.T).cpu().numpy()
+        positives.append(cosines[positive])
+        negatives.append(cosines[negative])
+        if labels is not None:
+            block = labels[start:stop, None]
+            shares.append(cosines[negative & (block == labels) & (block >= 0)])
+    return np.concatenate(positives), np.concatenate(negatives), np.concatenate(shares) if shares else None
 
 
-def _listed(everything: Pairs) -> Tensor:
+def _listed(everything: Pairs) -> Values:
     """Cosines of all positive pairs, one by one: for when rows were drawn but positives are few."""
     i, j = everything.positive_pairs()
     parts = zip(torch.split(i, BLOCK), torch.split(j, BLOCK), strict=True)
-    return torch.cat([(to_unit(everything.rows[a]) * to_unit(everything.rows[b])).sum(1) for a, b in parts])
+    found = [(to_unit(everything.rows[a]) * to_unit(everything.rows[b])).sum(1) for a, b in parts]
+    cosines: Values = torch.cat(found).cpu().numpy()
+    return cosines
 
 
-def _sorted(cosines: Tensor) -> Values:
+def _sorted(cosines: Values) -> Values:
     """Ascending, clipped, with differences that are rounding error made ties."""
     # numpy sorts 130,000 floats in 0.3 ms, torch in 10; and everything below is a look-up in sorted values.
-    values: Values = np.sort(cosines.cpu().numpy())
+    values: Values = np.sort(cosines)
     grid = 2.0**44 if values.dtype == np.float64 else np.float32(2.0**20)
     values *= grid
     np.rint(values, out=values)

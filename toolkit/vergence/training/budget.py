@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from vergence import errors
+from vergence import errors, shapes
 
 __all__ = ["Budget"]
 
@@ -50,8 +50,10 @@ class Budget:
             raise errors.ArgumentError(
                 f"Budget: share is {share!r}. It is a part of the training time between 0 and 1; 0.03 is 3 %."
             )
-        if every is not None and every < 1:
-            raise errors.ArgumentError(f"Budget: every is {every!r}. Measure every n-th step with n at least 1.")
+        if every is not None:
+            shapes.check_count("Budget", "every", every)
+        shapes.check_positive("Budget", "floor_per_minute", floor_per_minute)
+        shapes.check_positive("Budget", "ceiling_per_second", ceiling_per_second)
         self.share = share
         self.every = every
         self._starving = 60.0 / floor_per_minute
@@ -60,6 +62,7 @@ class Budget:
         self._accounts: dict[str, _Account] = {}
         self._spent = 0.0
         self._allowance = 0.0
+        self._most = 60 * share
         self._began: float | None = None
         self._last_tick = 0.0
         self._window: list[tuple[float, float]] = []
@@ -70,17 +73,24 @@ class Budget:
         if self._began is None:
             self._began = self._last_tick = now
             self._window = [(now, outside)]
-        # A pause earns nothing: an hour's pause must not buy a minute of measuring.
-        self._allowance = min(self._allowance + self.share * min(now - self._last_tick, 5.0), 60 * self.share)
+        # The time between two runs earns little: an hour of it must not buy a minute of measuring.
+        self._allowance = min(self._allowance + self.share * min(now - self._last_tick, 5.0), self._most)
         self._last_tick = now
         if now - self._window[-1][0] >= 0.5:
             self._window.append((now, self._spent + outside))
             while len(self._window) > 2 and now - self._window[1][0] > WINDOW_SECONDS:
                 del self._window[0]
 
+    def rest(self, seconds: float) -> None:
+        """A pause of so long: it earns nothing, and it is no time in which watching could cost anything."""
+        self._last_tick += seconds
+        self._window = [(moment + seconds, spent) for moment, spent in self._window]
+
     @property
     def cost(self) -> float | None:
         """The share of the last ten seconds that watching took; None in the first half second."""
+        if not self._window:
+            return None
         (began, before), (ended, after) = self._window[0], self._window[-1]
         return (after - before) / (ended - began) if ended > began else None
 
@@ -105,12 +115,13 @@ class Budget:
     def charge(self, name: str | None, seconds: float) -> None:
         """Book what a measurement, or the bookkeeping itself (None), took."""
         self._spent += seconds
-        self._allowance -= seconds
+        # What the floor overdraws is forgiven past a minute's allowance: cheap measurements must not starve with it.
+        self._allowance = max(self._allowance - seconds, -self._most)
         if name is None:
             return
         account = self._accounts.setdefault(name, _Account())
         account.times += 1
-        account.last = self._clock()
+        account.last = self._clock() - seconds  # when it began: the floor is a rate, not a rest
         # The first call of a kernel is slow (allocation, thread pools): it does not set the price.
         if account.times == 1:
             self._allowance += seconds

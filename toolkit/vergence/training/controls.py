@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -36,6 +38,8 @@ class Control:
     digits: int = 2
     symbol: str = ""
     """What marks call it: `τ 0.5 → 0.2`."""
+    may_be_zero: bool = False
+    """0 is allowed, though a logarithmic slider has no place for it: a term of a loss can be switched off."""
 
 
 def learning_rate(value: float) -> Control:
@@ -61,7 +65,7 @@ def coefficient(name: str, value: float) -> Control:
     base = value if value > 0 else 1.0
     return Control(
         name, name.capitalize(), "coefficient, log", scale="log", low=base / 100, high=base * 10,
-        ticks=(base / 100, base / 10, base, base * 10), default=value, digits=2, symbol=name,
+        ticks=(base / 100, base / 10, base, base * 10), default=value, digits=2, symbol=name, may_be_zero=True,
     )  # fmt: skip
 
 
@@ -107,15 +111,16 @@ class Controls:
             if value not in control.options:
                 raise errors.UnknownName(call, str(value), control.options, f"kind of {name}")
             return str(value)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
             raise errors.ArgumentError(
                 f"{call}: {name} is {value!r}, a {type(value).__name__}. It must be a number, for example "
                 f"{call}({name}={control.default})."
             )
         number = float(value)
-        if control.scale == "log" and not 0 < number < float("inf"):
+        if control.scale == "log" and not (0 < number < math.inf or (number == 0 and control.may_be_zero)):
+            least = ", 0 or above" if control.may_be_zero else " above 0"
             raise errors.ArgumentError(
-                f"{call}: {name} is {value!r}. It must be a finite number above 0; the slider goes from "
+                f"{call}: {name} is {value!r}. It must be a finite number{least}; the slider goes from "
                 f"{control.low:g} to {control.high:g}."
             )
         if control.scale == "linear" and not control.low <= number <= control.high:
@@ -149,15 +154,16 @@ class Controls:
 
     def add_learning_rate(self, optimiser: torch.optim.Optimizer) -> None:
         """Offer the learning rate; parameter groups keep their ratios to one another."""
-        groups = optimiser.param_groups
+
+        def get() -> float:  # asked anew each time: loading a checkpoint replaces the groups
+            return float(optimiser.param_groups[0]["lr"])
 
         def put(value: float) -> None:
-            old = groups[0]["lr"]
+            groups, old = optimiser.param_groups, get()
             for group in groups:
                 group["lr"] = group["lr"] * (value / old) if old and group is not groups[0] else value
 
-        first = float(groups[0]["lr"])
-        self.add(learning_rate(first if first > 0 else 1e-3), lambda: float(groups[0]["lr"]), put)
+        self.add(learning_rate(get() or 1e-3), get, put)
 
     def label(self, name: str, old: Any, new: Any) -> str:
         """The words of a mark: `τ 0.5 → 0.2`."""

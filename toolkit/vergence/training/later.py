@@ -28,18 +28,25 @@ class Later:
         if value.device.type == "cuda":
             home = torch.empty((), dtype=value.dtype, pin_memory=True)
             home.copy_(value, non_blocking=True)
-            event = torch.cuda.Event()
+            event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             event.record()
             self._waiting.append((step, home, event))
         else:
             self._waiting.append((step, value, None))
+        return self._arrived(patience=WAITING)
+
+    def rest(self) -> list[tuple[int, float]]:
+        """All that are still on their way: waits for them. For the end of a loop."""
+        return self._arrived(patience=0)
+
+    def _arrived(self, patience: int) -> list[tuple[int, float]]:
         arrived = []
         while self._waiting:
-            first_step, home, event = self._waiting[0]
-            if event is not None and not event.query():
-                if len(self._waiting) < WAITING:
+            event = self._waiting[0][2]
+            if event is not None and not event.query():  # type: ignore[no-untyped-call]
+                if len(self._waiting) < patience:
                     break
                 event.synchronize()
-            arrived.append((first_step, float(home)))
-            self._waiting.popleft()
+            step, home, _ = self._waiting.popleft()  # taken out first: one that cannot be read must not block the rest
+            arrived.append((step, float(home)))
         return arrived

@@ -25,7 +25,7 @@ class Sample:
 
     place: str
     views: tuple[Tensor, ...]
-    labels: Tensor | None
+    labels: Tensor | tuple[Tensor | None, ...] | None
     positives: Any
     generator: torch.Generator
 

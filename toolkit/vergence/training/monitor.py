@@ -11,6 +11,8 @@ step and stop. `vergence_widgets.watch` is the same with a Cockpit on screen.
 from __future__ import annotations
 
 import atexit
+import contextlib
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -26,10 +28,10 @@ from vergence.record.history import History
 from vergence.record.mailbox import Letter
 from vergence.training import controls as knobs
 from vergence.training import saving
-from vergence.training.background import Background
+from vergence.training.background import Background, turn
 from vergence.training.budget import Budget
 from vergence.training.controls import Controls
-from vergence.training.observer import Observer, Positives
+from vergence.training.observer import Labels, Observer, Positives
 from vergence.training.steering import Steering
 
 __all__ = ["Monitor"]
@@ -41,8 +43,8 @@ class Monitor:
     Args:
         encoder: gives the representation of the reference set; may be left out.
         reference: `(items, labels)` or `items`, embedded in eval mode at its own cadence.
-        objective: the criterion. One of `vergence.losses` gives terms, chance and floor, and its
-            temperature becomes a control; any other callable reads "unknown objective".
+        objective: the criterion. One of `vergence.losses` gives terms, chance and floor, and its temperature
+            or coefficients become controls; any other callable reads "unknown objective".
         optimiser: its learning rate is recorded and becomes a control.
         name: of the run; `monitor-01` and so on without one.
         steps: how many there will be, if known.
@@ -51,7 +53,8 @@ class Monitor:
         every: measure at every n-th step instead, whatever it costs.
         save_cap_bytes: what frames may take on disk.
 
-    Raises ShapeError when the reference cannot be embedded, ArgumentError for impossible settings.
+    Raises ArgumentError for impossible settings, ShapeError and TooFewRows for a reference that cannot be one. An
+    encoder that cannot embed the reference is said in the History, at the first measurement.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class Monitor:
             reference=_reference(reference, encoder),
             budget=Budget(budget, every=every),
         )
+        self.steering.after_pause = self.observer.budget.rest
         if optimiser is not None:
             self.controls.add_learning_rate(optimiser)
         if self.observer.objective is not None:
@@ -89,6 +93,7 @@ class Monitor:
         """The thread that calls `step`: where a pause waits."""
         self.cockpit: Any = None
         """What `vergence_widgets.watch` put on screen."""
+        self._loop: Background | None = None
         self._closed = False
         self._lock = threading.Lock()
         loss = self.observer.objective
@@ -133,7 +138,7 @@ class Monitor:
         *views: Tensor,
         h: object = None,
         loss: Tensor | float | None = None,
-        labels: Tensor | None = None,
+        labels: Labels = None,
         positives: Positives = None,
         step: int | None = None,
     ) -> None:
@@ -143,7 +148,7 @@ class Monitor:
             views: embeddings, `(batch, dim)` each; one or more, two for most losses.
             h: representations: a tensor, one per view, or a dict of these by module name.
             loss: the scalar that was minimised.
-            labels: `(batch,)` integers, for what needs them.
+            labels: `(batch,)` integers, for what needs them; one tensor or None per view where batches differ.
             positives: who is whose positive; see `vergence.geometry.pairs`. Row i of each view without it.
             step: its number; counted from 1 without it.
 
@@ -155,24 +160,47 @@ class Monitor:
         self.loop_thread = threading.current_thread()
         number = self.observer.next_step(step)
         if self.history.state not in ("live", "paused"):
+            self.steering.begin()
             self.history.set_state("live")
+        if self._closed:
+            text = "The record was closed before this step; from here on it is kept in memory only. Make a new Monitor."
+            self.observer.mark("closed", text, number)
         self.observer.observe(
             views, step=number, h=h, loss=loss, labels=labels, positives=positives, in_force=self.controls.in_force()
         )
         if not self.steering.gate(number + 1):
-            self.steering.begin()
             self.history.set_state("stopped", f"stopped at step {number:,}")
             raise errors.Stopped(f"{self.name} was stopped at step {number:,}. Run the loop again to go on.")
 
-    def background(self, train: Callable[[], Any]) -> Background:
+    def background(self, train: Callable[[], Any], *, alongside: bool = False) -> Background:
         """Run your own loop off the main thread, so that the cell returns and every control works.
+
+        Whatever trains in the background of this process already (this monitor's loop or another's, a Run) is
+        stopped first, so a cell that is run again leaves one trainer; `alongside` lets the others train on.
 
         Returns a handle with `wait()`, which gives what `train` returned or raises what it raised.
         """
-        return Background(train, self.history, on_end=self.loop_ended)
+        with turn(self, alongside=alongside, how="background(train, alongside=True)"):
+            if self.trains:
+                text = "The loop was started again; the one that was running was stopped first."
+                self.history.add_event("notice", self.history.last_step, what="start", text=text)
+                self.stop_and_wait()
+            self._loop = Background(train, self.history, on_end=self.loop_ended, stop=self.stop)
+            return self._loop
+
+    @property
+    def trains(self) -> bool:
+        """A loop of this monitor's is at work in the background."""
+        return self._loop is not None and self._loop.running
+
+    def stop_and_wait(self) -> None:
+        """Stop the loop in the background and wait for its end. Raises StateError when its step does not end."""
+        if self._loop is not None and self._loop.running:
+            self.stop()
+            self._loop.stopped(self.name)
 
     def pause(self) -> None:
-        """Pause before the next step. From the thread that trains, nothing could end it: StateError."""
+        """Pause before the next step. Raises StateError where nothing could end it: the cockpit knows."""
         why = self.steering.may_not_pause()
         if why:
             raise errors.StateError(f"Monitor.pause(): {why}.")
@@ -201,6 +229,7 @@ class Monitor:
 
     def loop_ended(self, error: BaseException | None = None) -> None:
         """Say that the loop is over, and what ended it: None, Stopped, KeyboardInterrupt, or an error of its own."""
+        self.observer.finish()
         step = self.history.last_step
         if error is None:
             self.history.set_state("finished")
@@ -212,11 +241,15 @@ class Monitor:
             why = f"{type(error).__name__}: {error}"
             self.history.add_event("failed", step, what="training", name="training step", why=why)
             self.history.set_state("failed", why)
-        self.steering.begin()
         self.steering.refuse_waiting(step, f"the loop is {self.history.state}")
 
     def close(self) -> Path | None:
-        """End the record: state, run directory and `report.html`; returns the report's path. Done at exit too."""
+        """End the record: state, run directory and `report.html`; returns the report's path. Done at exit too.
+
+        A loop that is still at work in the background is stopped.
+        """
+        with contextlib.suppress(errors.StateError):  # a step that hangs must not keep the process
+            self.stop_and_wait()
         with self._lock:
             if self._closed:
                 return None
@@ -224,6 +257,7 @@ class Monitor:
         atexit.unregister(self._at_exit)
         if self._silent:
             return None
+        self.observer.finish()
         if self.history.state in ("idle", "live", "paused"):
             self.history.set_state("finished")
         if self.store is not None:
@@ -277,8 +311,13 @@ def _close_at_exit(monitor: Monitor) -> Callable[[], None]:
 
     def close() -> None:
         alive = held()
-        if alive is not None:
-            alive.close()
+        if alive is None:
+            return
+        # A script that ends in an exception leaves it here. A notebook leaves that of any cell, so ask there not.
+        error = None if hasattr(sys, "ps1") else getattr(sys, "last_value", None)
+        if error is not None and alive.history.state in ("live", "paused"):
+            alive.loop_ended(error)
+        alive.close()
 
     atexit.register(close)
     return close

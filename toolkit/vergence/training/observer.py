@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -27,9 +28,12 @@ from vergence.training.reference import embed
 __all__ = ["Observer", "Positives"]
 
 log = logging.getLogger("vergence")
-Positives = Tensor | Sequence[Tensor] | None
+Positives = Tensor | Sequence[Tensor | None] | None
+Labels = Tensor | tuple[Tensor | None, ...] | None
 QUIET_STEPS = 500
 """The same mark is not recorded again within so many steps."""
+RELAPSE_STEPS = 20
+"""A measurement that works only now and then is not reported more often than this."""
 
 
 class Observer:
@@ -64,8 +68,9 @@ class Observer:
         self._step = 0
         self._scale: tuple[object, ...] = ()
         self._in_force: dict[str, float] = {}
-        self._marked: dict[str, int] = {}
+        self._marked: dict[tuple[str, str], int] = {}
         self._failing: dict[str, str] = {}
+        self._failed_at: dict[str, int] = {}
         self._cost_told = 0.0
 
     @property
@@ -74,15 +79,17 @@ class Observer:
         return self._step
 
     def next_step(self, given: int | None = None) -> int:
-        """The number of the step at hand; one that does not go forward is replaced and marked."""
-        if given is not None and given > self._step:
-            return int(given)
-        if given is not None:
-            self.mark(
-                "step_back",
-                f"step={given} came after step {self._step}. Steps must go up; they are counted on from {self._step}.",
-                self._step,
-            )
+        """The number of the step at hand; one that is no whole number or does not go up is replaced and marked."""
+        if given is None:
+            return self._step + 1
+        try:
+            number = operator.index(given)
+            why = f"step={number} came after step {self._step}. Steps must go up"
+        except TypeError:
+            number, why = -1, f"step is {given!r}. It must be a whole number"
+        if number > self._step:
+            return number
+        self.mark("step_back", f"{why}; they are counted on from {self._step}.", self._step)
         return self._step + 1
 
     def observe(
@@ -92,7 +99,7 @@ class Observer:
         step: int,
         h: object = None,
         loss: Tensor | float | None = None,
-        labels: Tensor | None = None,
+        labels: Labels = None,
         positives: Positives = None,
         in_force: Mapping[str, float] | None = None,
     ) -> None:
@@ -112,6 +119,10 @@ class Observer:
             self._fail("observer", "measuring", error, step)
         self.budget.charge(None, time.perf_counter() - began - measuring)
 
+    def finish(self) -> None:
+        """The loop is over: losses that are still on their way from a device are waited for and recorded."""
+        self._record_losses(self._later.rest)
+
     # -- per step --------------------------------------------------------------------------------
 
     def _changed(self, values: Mapping[str, float]) -> dict[str, float]:
@@ -127,14 +138,26 @@ class Observer:
                 text = f"loss is {shapes.shape_of(loss)}. It must be one number; hand over loss.mean()."
                 self.mark("loss_shape", text, step)
                 return
+            number = loss.detach().reshape(())
             if loss.device.type != "cpu":
-                for ready_step, value in self._later.put(step, loss.detach().reshape(())):
-                    self.history.add_scalars(ready_step, {"loss": value})
-                    self._finite_loss(value, ready_step)
+                self._record_losses(lambda: self._later.put(step, number))
                 return
-            loss = loss.detach().item()
-        scalars["loss"] = float(loss)
+            loss = number.item()
+        try:
+            scalars["loss"] = float(loss)
+        except (TypeError, ValueError):
+            text = f"loss is a {type(loss).__name__}. It must be one number, a tensor or a float."
+            self.mark("loss_shape", text, step)
+            return
         self._finite_loss(scalars["loss"], step)
+
+    def _record_losses(self, arrived: Callable[[], list[tuple[int, float]]]) -> None:
+        try:
+            for step, value in arrived():
+                self.history.add_scalars(step, {"loss": value})
+                self._finite_loss(value, step)
+        except Exception as error:
+            self._fail("observer", "loss", error, self._step)
 
     def _finite_loss(self, value: float, step: int) -> None:
         if not math.isfinite(value):
@@ -154,9 +177,7 @@ class Observer:
 
     # -- measurements ----------------------------------------------------------------------------
 
-    def _measure(
-        self, views: tuple[Any, ...], step: int, h: object, labels: Tensor | None, positives: Positives
-    ) -> float:
+    def _measure(self, views: tuple[Any, ...], step: int, h: object, labels: Labels, positives: Positives) -> float:
         places = self._places(views, h)
         names = [f"{metric}/{place}" for place in places for metric in ("similarity", "hypersphere")]
         if views and self.objective is not None:
@@ -184,11 +205,13 @@ class Observer:
         place: str,
         views: tuple[Any, ...],
         step: int,
-        labels: Tensor | None,
+        labels: Labels,
         positives: Positives,
     ) -> None:
+        name = f"{metric}/{place}"
         try:
-            detached = tuple(view.detach() for view in views)
+            # What is no tensor is refused by the metric, in words.
+            detached = tuple(view.detach() if isinstance(view, Tensor) else view for view in views)
             sample = measure.Sample(place, detached, labels, positives, self._generator)
             if metric == "similarity":
                 found = measure.measure_similarity(sample)
@@ -199,22 +222,22 @@ class Observer:
             else:
                 found = self._reference()
         except Exception as error:  # the panel says it; the run goes on
-            self._fail("metric", metric, error, step)
+            self._fail("metric", name, error, step)
             return
-        self._failing.pop(metric, None)
+        self._failing.pop(name, None)
         if found.scalars:
             self.history.add_scalars(step, found.scalars)
         if found.frames:
             self.history.add_frames(step, found.frames)
         for what, text in found.marks.items():
-            self.mark(what, text, step)
+            self.mark(what, text, step, about=place)
 
     def _loss_parts(self, views: tuple[Tensor, ...]) -> measure.Measured:
         if self.objective is None:
             return measure.Measured()
+        found = measure.measure_terms(self.objective, views)  # refuses what is no (batch, dim), in words
         batch, dim = views[0].shape
         scale = (batch, dim, *self.objective.settings().items())
-        found = measure.measure_terms(self.objective, views)
         if scale != self._scale:
             self._scale = scale
             scalars, words = measure.loss_scale(self.objective, batch, dim)
@@ -238,13 +261,15 @@ class Observer:
             if len(parts) == 1 and isinstance(parts[0], Tensor) and len(views) > 1:
                 rows = [len(view) for view in views if isinstance(view, Tensor) and view.ndim]
                 if parts[0].ndim and len(parts[0]) == sum(rows) and len(rows) == len(views):
-                    parts = tuple(parts[0].split(rows))
+                    parts = torch.split(parts[0], rows)
             places[str(name)] = parts
         return places
 
-    def _checked_labels(self, labels: object, views: tuple[Any, ...], step: int) -> Tensor | None:
+    def _checked_labels(self, labels: object, views: tuple[Any, ...], step: int) -> Labels:
         if labels is None or not views:
             return None
+        if isinstance(labels, tuple | list) and all(own is None or isinstance(own, Tensor) for own in labels):
+            return tuple(labels)  # one entry per view
         try:
             shapes.check_labels("Monitor.step", labels, len(views[0]))
         except (errors.InputError, TypeError) as error:
@@ -254,18 +279,19 @@ class Observer:
 
     # -- what went wrong -------------------------------------------------------------------------
 
-    def mark(self, what: str, text: str, step: int) -> None:
-        """Record something the numbers cannot show; the same again is not recorded for a while."""
-        if step - self._marked.get(what, -QUIET_STEPS) < QUIET_STEPS:
+    def mark(self, what: str, text: str, step: int, *, about: str = "") -> None:
+        """Record something the numbers cannot show; the same again, about the same, is not recorded for a while."""
+        if step - self._marked.get((what, about), -QUIET_STEPS) < QUIET_STEPS:
             return
-        self._marked[what] = step
+        self._marked[what, about] = step
         log.warning("step %s: %s", step, text)
         self.history.add_event("mark", step, what=what, text=text)
 
     def _fail(self, what: str, name: str, error: Exception, step: int) -> None:
         why = str(error) if isinstance(error, errors.VergenceError) else f"{type(error).__name__}: {error}"
-        if self._failing.get(name) == why:
+        known, quiet = self._failing.get(name), step - self._failed_at.get(name, -QUIET_STEPS)
+        if known == why or quiet < (RELAPSE_STEPS if known is None else QUIET_STEPS):
             return
-        self._failing[name] = why
+        self._failing[name], self._failed_at[name] = why, step
         log.warning("step %s: %s could not be measured: %s", step, name, why)
         self.history.add_event("failed", step, what=what, name=name, why=why)

@@ -6,8 +6,9 @@ operation of *this thread* that was not given a generator draws from one of ours
 initialisation, a user's own `torch.randn`. The default generator is neither read nor moved.
 
 It is a `TorchDispatchMode`, so it sees operations below autograd, also those inside
-`scaled_dot_product_attention` on the CPU. What it does not see: numpy and `random`, and fused GPU
-kernels that draw inside (they take the device's default generator).
+`scaled_dot_product_attention` on the CPU. What it does not see: numpy and `random`, fused GPU kernels
+that draw inside (they take the device's default generator), and `torch.utils.checkpoint`, which draws
+again in the backward pass: give checkpointed layers no dropout.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["OwnRandomness", "generator"]
+__all__ = ["OwnRandomness", "generator", "is_ours", "may_draw"]
 
 
 def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
@@ -51,12 +52,13 @@ def _how(func: Any) -> str:
     return "plain"
 
 
-class OwnRandomness(TorchDispatchMode):
+class OwnRandomness(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Inside, random operations of this thread draw from `source`."""
 
     def __init__(self, source: torch.Generator) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.source = source
+        self._elsewhere: dict[str, torch.Generator] = {}
         self.drawn = 0
         """How many random operations were given the generator."""
 
@@ -76,7 +78,7 @@ class OwnRandomness(TorchDispatchMode):
         if how == "dropout":
             return self._dropout(*args, **given)
         if given.get("generator") is None:
-            given["generator"] = self.source
+            given["generator"] = self._source_on(_device_of(args, given))
             self.drawn += 1
             if how == "overload":
                 return func.overloadpacket.generator(*args, **given)
@@ -85,14 +87,36 @@ class OwnRandomness(TorchDispatchMode):
     def _dropout(self, x: torch.Tensor, p: float, train: bool | None) -> tuple[torch.Tensor, torch.Tensor]:
         if train is False or p == 0:
             return x, torch.ones_like(x, dtype=torch.bool)
-        keep = torch.empty_like(x, dtype=torch.bool).bernoulli_(1 - p, generator=self.source)
+        keep = torch.empty_like(x, dtype=torch.bool).bernoulli_(1 - p, generator=self._source_on(x.device))
         self.drawn += 1
-        return x * keep / (1 - p), keep
+        return (x * keep / (1 - p) if p < 1 else torch.zeros_like(x)), keep
+
+    def _source_on(self, device: torch.device) -> torch.Generator:
+        """`source`, or a generator beside it for the odd operation on another kind of device."""
+        if device.type == self.source.device.type:
+            return self.source
+        if device.type not in self._elsewhere:
+            self._elsewhere[device.type] = torch.Generator(device).manual_seed(self.source.initial_seed())
+        return self._elsewhere[device.type]
+
+
+def _device_of(args: Sequence[Any], given: Mapping[str, Any]) -> torch.device:
+    if given.get("device") is not None:
+        return torch.device(given["device"])
+    for value in args:
+        if isinstance(value, torch.Tensor):
+            return value.device
+    return torch.device("cpu")
 
 
 _CALM = (
     "activation", "batchnorm", "container", "conv", "flatten", "linear", "normalization", "padding", "pooling",
 )  # fmt: skip
+
+
+def is_ours(part: object) -> bool:
+    """Made in this package, where every draw names its generator."""
+    return type(part).__module__.partition(".")[0] == "vergence"
 
 
 def may_draw(module: nn.Module) -> bool:
@@ -107,6 +131,6 @@ def may_draw(module: nn.Module) -> bool:
             off = isinstance(part, _DropoutNd) and part.p == 0
             if not calm and not off:
                 return True
-        elif not home.startswith("vergence."):
+        elif not is_ours(part):
             return True
     return False

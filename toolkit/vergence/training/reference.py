@@ -24,14 +24,18 @@ def embed(encoder: nn.Module, items: Tensor, *, chunk: int = 256) -> Tensor:
     modes = [(module, module.training) for module in encoder.modules()]
     first = next(encoder.parameters(), None)
     device = items.device if first is None else first.device
+    # A model with half precision weights takes half precision items; autocast needs no such help.
+    dtype = (
+        first.dtype if first is not None and items.is_floating_point() and first.is_floating_point() else items.dtype
+    )
     rows = []
     try:
         for module, _ in modes:
             module.training = False
         with torch.no_grad(), OwnRandomness(generator(0, "reference", device)):
             # Not inference_mode: what a module caches in here must stay usable for training.
-            for part in items.split(chunk):
-                rows.append(_tensor(encoder(part.to(device))).flatten(1).float())
+            for part in torch.split(items, chunk):
+                rows.append(_tensor(encoder(part.to(device, dtype))).flatten(1).float())
     finally:
         for module, mode in modes:
             module.training = mode

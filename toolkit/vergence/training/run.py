@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import threading
 import time
 import weakref
@@ -13,20 +14,17 @@ import torch
 from torch import nn
 
 from vergence import data as sets
-from vergence import errors
+from vergence import errors, shapes
 from vergence.methods import Recipe
 from vergence.record.history import History
 from vergence.record.mailbox import Letter, Mailbox
-from vergence.training.background import Background
+from vergence.training.background import STOP_SECONDS, Background, turn
 from vergence.training.budget import Budget
 from vergence.training.controls import Controls
 from vergence.training.observer import Observer
 from vergence.training.session import Session
 
 __all__ = ["Run"]
-
-_training: weakref.WeakSet[Run] = weakref.WeakSet()
-_starting = threading.Lock()
 
 
 class Run:
@@ -79,7 +77,8 @@ class Run:
             )
         if driver not in ("thread", "inline"):
             raise errors.UnknownName("Run", str(driver), ("thread", "inline"), "driver")
-        if isinstance(batch, bool) or not isinstance(batch, int) or batch < 2:
+        shapes.check_count("Run", "batch", batch)
+        if batch < 2:
             raise errors.ArgumentError(
                 f"Run(batch={batch!r}): a step needs at least 2 samples, since one sample has nothing to be told "
                 "apart from. 256 is the default."
@@ -96,7 +95,12 @@ class Run:
         self._budget, self._every, self._reference = budget, every, reference
         self._device = torch.device(device)
         self._background: Background | None = None
+        self._ready = threading.Event()
+        """No loop is at work, and the report of the last one is written."""
+        self._ready.set()
+        self._worker: threading.Thread | None = None
         self._error: BaseException | None = None
+        self._target: int | None = None
         self._begin()
         atexit.register(_finish, weakref.ref(self))
 
@@ -159,10 +163,8 @@ class Run:
         On a run that trains already nothing new is started, and a notice says so. Raises TrainingFailed
         when an earlier step failed; `reset()` begins again.
         """
-        if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
-            raise errors.ArgumentError(
-                f"Run.start(steps={steps!r}): steps is a whole number above 0, for example 2000."
-            )
+        if steps is not None:
+            shapes.check_count("Run.start", "steps", steps)
         return self._start(steps, alongside=alongside, paused=False, single=0)
 
     def pause(self) -> Run:
@@ -176,19 +178,22 @@ class Run:
     def step(self, n: int = 1) -> Run:
         """While paused or not yet started: n steps, then paused."""
         self._raise_failure("step")
-        if not self._busy:
+        shapes.check_count("Run.step", "n", n)
+        if not self.trains:
             return self._start(None, alongside=False, paused=True, single=n)
-        self.mailbox.put(Letter("step", n, command=True))
+        self.mailbox.put(Letter("step", int(n), command=True))
         return self
 
     def stop(self) -> Run:
-        """Stop after the current step. `start` goes on from there, `reset` begins again."""
-        if self._busy:
+        """Stop after the current step. `start` goes on from there, `reset` begins again.
+
+        Raises StateError when that step has not ended after a minute.
+        """
+        if self.trains:
             self.mailbox.put(Letter("stop", command=True))
-            if self._background is not None and threading.current_thread() is not self._background._thread:
-                self._background._thread.join(timeout=60)
         elif self.state == "idle":
             self.history.set_state("stopped")
+        self._until_ready("stop")
         return self
 
     def reset(self) -> Run:
@@ -204,14 +209,17 @@ class Run:
 
         An interrupt (the notebook's stop button) stops the run after its current step.
         """
-        if self._background is not None and self._background.running:
-            try:
-                self._background.wait(timeout)
-            except KeyboardInterrupt:
+        try:
+            ended = self._ready.wait(timeout)
+        except KeyboardInterrupt:
+            with contextlib.suppress(errors.StateError):
                 self.stop()
-                raise
-            except errors.TrainingFailed:
-                pass
+            raise
+        if not ended:
+            raise TimeoutError(
+                f"Run.wait(): {self.name} still trains after {timeout} s, at step {self._step:,}. It goes on; "
+                "call wait() again or stop()."
+            )
         self._raise_failure("wait")
         return self
 
@@ -230,8 +238,8 @@ class Run:
 
     def _start(self, steps: int | None, *, alongside: bool, paused: bool, single: int) -> Run:
         self._raise_failure("start")
-        with _starting:
-            if self._busy:
+        with turn(self, alongside=alongside, how="start(alongside=True)"):
+            if self.trains:
                 if self._session.steering.paused and not paused:
                     return self._command("run")
                 of = f" of {self._target:,}" if self._target else ""
@@ -241,15 +249,14 @@ class Run:
                     "run.stop() ends it, run.reset() begins again.",
                 )  # fmt: skip
                 return self
-            if not alongside:
-                self._take_over()
+            self._until_ready("start")  # the last loop may still be writing its report
             self._target = None if steps is None else self._step + steps
             self.history.describe(total_steps=self._target)
             if self._save:
                 self._session.save(self._directory, self._cap)
             self._session.steering.begin(paused=paused, steps=single)
             self.history.set_state("live")
-            _training.add(self)
+            self._ready.clear()
             if self.driver == "thread":
                 self._background = Background(self._loop, self.history, on_end=self._ended)
                 return self
@@ -264,6 +271,7 @@ class Run:
         return self
 
     def _loop(self) -> None:
+        self._worker = threading.current_thread()
         while self._target is None or self._step < self._target:
             if not self._session.steering.gate(self._step + 1):
                 return
@@ -274,7 +282,14 @@ class Run:
             time.sleep(0)
 
     def _ended(self, error: BaseException | None) -> None:
-        _training.discard(self)
+        try:
+            self._say_how_it_ended(error)
+            self._session.report()
+        finally:
+            self._ready.set()
+
+    def _say_how_it_ended(self, error: BaseException | None) -> None:
+        self._session.observer.finish()
         if error is None:
             done = self._target is not None and self._step >= self._target
             self.history.set_state("finished" if done else "stopped")
@@ -286,37 +301,37 @@ class Run:
             self.history.add_event("failed", self._step, what="training", name="training step", why=why)
             self.history.set_state("failed", why)
         self._session.steering.refuse_waiting(self._step, f"the run is {self.state}")
-        self._session.report()
 
     # -- parts -------------------------------------------------------------------------------------
 
     @property
-    def _busy(self) -> bool:
-        if self.driver == "inline":
-            return self.state in ("live", "paused")
-        return self._background is not None and self._background.running
+    def trains(self) -> bool:
+        """A loop is at work, or paused."""
+        return self.state in ("live", "paused")
+
+    def stop_and_wait(self) -> None:
+        """`stop`, for whoever starts next in this process."""
+        self.stop()
+
+    def _until_ready(self, call: str) -> None:
+        # From the thread that trains itself there is nothing to wait for.
+        if threading.current_thread() is not self._worker and not self._ready.wait(STOP_SECONDS):
+            raise errors.StateError(
+                f"Run.{call}(): {self.name} is still inside step {self._step + 1:,} after {STOP_SECONDS:.0f} s. It "
+                "stops when that step ends: call wait(), or restart the kernel if it hangs."
+            )
 
     def _begin(self) -> None:
         self._step = 0
-        self._target: int | None = None
+        self._target = None
         self._session = Session(
             self.method, self.source, seed=self.seed, batch=self._batch, name=self._name, directory=self._directory,
             budget=Budget(self._budget, every=self._every), reference=self._reference, device=self._device,
         )  # fmt: skip
 
-    def _take_over(self) -> None:
-        for other in [run for run in _training if run is not self]:
-            other.history.add_event(
-                "notice",
-                other.steps_done,
-                what="start",
-                text=f"Stopped because {self.name} was started. start(alongside=True) lets both train.",
-            )
-            other.stop()
-
     def _command(self, name: str) -> Run:
         self._raise_failure(name)
-        if not self._busy:
+        if not self.trains:
             raise errors.StateError(
                 f"Run.{'resume' if name == 'run' else name}(): {self.name} is {self.state} at step {self._step:,}, "
                 "so there is nothing to do it to. run.start(steps=...) trains."
@@ -335,5 +350,6 @@ class Run:
 def _finish(held: weakref.ref[Run]) -> None:
     run = held()
     if run is not None:
-        run.stop()
+        with contextlib.suppress(errors.StateError):  # a step that hangs must not keep the process
+            run.stop()
         run._session.close()

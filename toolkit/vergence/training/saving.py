@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import platform
@@ -45,20 +46,35 @@ def start_saving(
     if not save:
         return None
     moment = dt.datetime.now().strftime("%Y-%m-%d-%H%M%S")
-    folder = Path(directory) / f"{moment}-{history.name}"
-    number = 2
-    while folder.exists():
-        folder = Path(directory) / f"{moment}-{number}-{history.name}"
-        number += 1
+    folder = _claimed(Path(directory), moment, history.name)
     store = Store(folder.absolute(), cap_bytes=cap_bytes)
     history.describe(directory=str(folder))
     store.attach(history)
+    mailbox.read_also(Inbox(store.directory))
     if store.flush():
-        note = Path(directory) / "README.txt"
-        if not note.exists():
-            note.write_text(README, encoding="utf-8")
-        mailbox.read_also(Inbox(store.directory))
+        with contextlib.suppress(OSError):  # a help for people; a disk that is full now is told by the store
+            note = Path(directory) / "README.txt"
+            if not note.exists():
+                note.write_text(README, encoding="utf-8")
     return store
+
+
+def _claimed(directory: Path, moment: str, name: str) -> Path:
+    """A new folder of this run's own, also when many processes start in the same second."""
+    folder = directory / f"{moment}-{name}"
+    number = 2
+    while True:
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if not directory.is_dir():  # a file is in the way
+                return folder
+            folder = directory / f"{moment}-{number}-{name}"
+            number += 1
+        except OSError:  # the store will say it, and try again
+            return folder
+        else:
+            return folder
 
 
 def surroundings() -> dict[str, Any]:

@@ -41,6 +41,7 @@ class Session:
         self.history = History()
         self.controls = Controls()
         self.steering = Steering(self.history, self.controls)
+        self.steering.after_pause = budget.rest
         self.store: Store | None = None
         self.observer = Observer(
             self.history,

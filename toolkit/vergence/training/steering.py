@@ -11,6 +11,7 @@ An event's step is the first step that the new value is used for.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,8 @@ class Steering:
         self.mailbox = Mailbox()
         self.may_not_pause: Callable[[], str] = lambda: ""
         """Says why a pause cannot be ended from where it was asked for; "" when it can."""
+        self.after_pause: Callable[[float], None] = lambda _seconds: None
+        """Told how long a pause was: the budget earns nothing in it."""
         self._paused = False
         self._steps_allowed = 0
         self._stopping = False
@@ -46,7 +49,12 @@ class Steering:
         return self._paused
 
     def begin(self, *, paused: bool = False, steps: int = 0) -> None:
-        """Ready for a new start: earlier stops and pauses are over."""
+        """Ready for a new start: earlier stops and pauses are over, wishes for other settings are not."""
+        for letter in self.mailbox.take():
+            if letter.command and letter.name != "pause":
+                self._answer(letter, self.history.last_step, "refused", "nothing was training")
+            else:
+                self.mailbox.put(letter)
         self._stopping = False
         self._paused = paused
         self._steps_allowed = steps
@@ -57,16 +65,19 @@ class Steering:
         Waits here while paused. An interrupt (KeyboardInterrupt) always ends a pause.
         """
         self._take(next_step)
-        if self._paused and not self._stopping and not self._steps_allowed:
+        if self._waits():
             self.history.set_state("paused")
+            began = time.perf_counter()
             try:
-                while self._paused and not self._stopping and not self._steps_allowed:
+                while self._waits():
                     self.mailbox.wait(0.1)
                     self._take(next_step)
             except KeyboardInterrupt:
                 self._paused = False
                 self.history.set_state("live", "the pause was ended by an interrupt")
                 raise
+            finally:
+                self.after_pause(time.perf_counter() - began)
         if self._stopping:
             return False
         if self._steps_allowed:
@@ -79,6 +90,9 @@ class Steering:
         """Answer letters that nobody will act on: the run has ended."""
         for letter in self.mailbox.take():
             self._answer(letter, step, "refused", why)
+
+    def _waits(self) -> bool:
+        return self._paused and not self._stopping and not self._steps_allowed
 
     def _take(self, next_step: int) -> None:
         for letter in self.mailbox.take():
@@ -108,10 +122,13 @@ class Steering:
         elif letter.name == "run":
             self._paused = False
         elif letter.name == "step":
-            if self._paused:
-                self._steps_allowed += max(1, int(letter.value or 1))
-            else:
+            steps = 1 if letter.value is None else letter.value
+            if not self._paused:
                 why = "the run is not paused; pause first, then step"
+            elif isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+                why = f"{steps!r} steps cannot be taken; it must be a whole number, 1 or above"
+            else:
+                self._steps_allowed += steps
         elif letter.name == "stop":
             self._stopping = True
         else:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from vergence import errors
+from vergence import errors, shapes
 from vergence.data import Source
 from vergence.methods import Recipe
-from vergence.training.randomness import OwnRandomness, generator, may_draw
+from vergence.training.randomness import OwnRandomness, generator, is_ours, may_draw
 
 __all__ = ["Taken", "Trainer"]
 
@@ -50,26 +51,33 @@ class Trainer:
         self._data = generator(seed, "data")
         self._views = generator(seed, "views", device)
         self._inside = generator(seed, "dropout", device)
-        self._own = may_draw(self.learner)
+        # Sources are left out: theirs is a batch of items, too many small operations to look at each.
+        self._views_draw, self._model_draws = not is_ours(self.views), may_draw(self.learner)
+        self._loss_draws = not is_ours(self.loss)
         self._order = torch.empty(0, dtype=torch.long)
         self._bad = 0
 
     def step(self) -> Taken:
         """One step: batch, views, forward, backward, update.
 
-        Raises TrainingFailed after ten losses in a row that are not finite; whatever else goes wrong in
-        data, model or loss passes through.
+        Raises ShapeError when the loss is not one number; whatever else goes wrong in data, model or loss
+        passes through.
         """
         index = self._next_batch()
         items = self.source.pair(index, self._data)
-        views = tuple(self.views(item.to(self.device), self._views) for item in items)
-        if self._own:
-            with OwnRandomness(self._inside):
-                h, z = self.learner(torch.cat(views))
-        else:
+        with self._own(self._views, self._views_draw):
+            views = tuple(self.views(item.to(self.device), self._views) for item in items)
+        with self._own(self._inside, self._model_draws):
             h, z = self.learner(torch.cat(views))
         embedded = z.split(len(index))
-        loss = self.loss(*embedded)
+        with self._own(self._inside, self._loss_draws):
+            found: object = self.loss(*embedded)
+        if not isinstance(found, Tensor) or found.numel() != 1:
+            raise errors.ShapeError(
+                f"{type(self.loss).__name__} returned {shapes.shape_of(found)}. A loss is one number; "
+                "return loss.mean()."
+            )
+        loss = found.reshape(())
         skipped = not bool(torch.isfinite(loss.detach()))
         if skipped:
             self._bad += 1
@@ -89,6 +97,10 @@ class Trainer:
                 "those of the last good step. Lower the learning rate, or look for NaN in the data or a division by "
                 "zero in the model; run.reset() begins again."
             )
+
+    @staticmethod
+    def _own(source: torch.Generator, draws: bool) -> AbstractContextManager[object]:
+        return OwnRandomness(source) if draws else nullcontext()
 
     def _next_batch(self) -> Tensor:
         if len(self._order) < self.batch:

@@ -93,7 +93,7 @@ function loss(step, gap) {
     line("mean", series(1, step, by, mean), { fill_to: "floor" }),
     { type: "rule", key: "chance", y: CHANCE, label: `chance, ln 511 = ${text(CHANCE)}`, dash: "chance", side: "right", below: false },
     line("floor", { x: Float32Array.from(floor, (p) => p[0]), y: Float32Array.from(floor, (p) => p[1]) }, { color: "reference", dash: "floor", width: 1.5 }),
-    { type: "bracket", key: "above_floor", x: step, low: below, high: now, label: step > 200 ? `${text(now - below)} nats` : "" },
+    { type: "bracket", key: "above_floor", x: step, low: below, high: now, label: step > 200 ? `${text(now - below)} nats` : "", label_y: null },
   ];
   if (changed) {
     layers.push(words(310, 3.95, "floor at τ 0.5, 4.24", { anchor: "middle" }), words(640, 1.15, "floor at τ 0.2, 1.47"), mark(620, "τ 0.5 → 0.2"));

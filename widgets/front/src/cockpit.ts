@@ -57,7 +57,8 @@ export class Cockpit {
   private lastHeard = performance.now();
   private lastKey = -KEY_EVERY_MS;
   private asked = 0;
-  private farewell: Notice | null = null;
+  /** What the cockpit itself has to say beside the notices of the run. */
+  private own: Notice | null = null;
 
   /** `send` is null where there is no kernel: then there are no buttons and no controls. */
   constructor(el: HTMLElement, private readonly send: ((message: ToKernel) => void) | null) {
@@ -113,6 +114,17 @@ export class Cockpit {
   receive(content: unknown, buffers: readonly DataView[]): void {
     const message = content as FromKernel;
     this.lastHeard = performance.now();
+    try {
+      this.take(message, buffers);
+    } catch (error) {
+      // One message that cannot be read must not end the picture; the next one may be sound.
+      const why = error instanceof Error ? error.message : String(error);
+      this.own = { severity: "warning", step: null, text: `A message from the kernel could not be read. ${why}` };
+      this.schedule();
+    }
+  }
+
+  private take(message: FromKernel, buffers: readonly DataView[]): void {
     if (message.type === "ping") this.send?.({ type: "pong", id: message.id });
     else if (message.type === "frame") this.frame(unpack(message, buffers) as Frame);
     else if (message.type === "frozen") this.frozen(message.where);
@@ -137,7 +149,7 @@ export class Cockpit {
 
   private frozen(where: string): void {
     const place = where === "" ? "" : ` The whole record is in ${where}.`;
-    this.farewell = { severity: "note", step: null, text: `This cockpit gives way to a still picture.${place}` };
+    this.own = { severity: "note", step: null, text: `This cockpit gives way to a still picture.${place}` };
     this.schedule();
   }
 
@@ -176,13 +188,16 @@ export class Cockpit {
     const frame = this.feed.frame;
     if (frame === null || this.root.clientWidth === 0) return;
     const began = performance.now();
-    this.header.update(frame.header);
-    this.header.heard((began - this.lastHeard) / 1000);
-    this.notices.update(this.farewell === null ? frame.notices : [...frame.notices, this.farewell]);
-    this.controls.update(frame.controls, frame.header.controls_note);
-    this.writeSaved(frame);
-    this.arrange(frame.order);
+    this.notices.update(this.own === null ? frame.notices : [...frame.notices, this.own]);
+    if (this.undrawn > 0) {
+      this.header.update(frame.header);
+      this.header.heard((began - this.lastHeard) / 1000);
+      this.controls.update(frame.controls, frame.header.controls_note);
+      this.writeSaved(frame);
+      this.arrange(frame.order);
+    }
     for (const noun of this.feed.take()) this.drawPanel(noun);
+    for (const panel of this.panels.values()) panel.fit();
     setAttribute(this.root, "data-state", frame.header.state);
     setAttribute(this.root, "data-step", String(frame.header.step));
     setAttribute(this.root, "aria-label", `Cockpit of ${frame.header.name}`);
@@ -215,7 +230,10 @@ export class Cockpit {
     const kept = new Map(this.panels);
     this.panels.clear();
     for (const noun of order) {
-      const panel = kept.get(noun) ?? new PanelView(noun, this.view, this.crosshair, (which) => this.drawPanel(which));
+      const panel = kept.get(noun) ?? new PanelView(noun, this.view, this.crosshair, (which) => {
+        this.drawPanel(which);
+        this.panels.get(which)?.fit();
+      });
       kept.delete(noun);
       this.panels.set(noun, panel);
       this.grid.append(panel.section);

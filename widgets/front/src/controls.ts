@@ -140,6 +140,8 @@ export class SliderView implements ControlView {
     setAttribute(this.slider, "aria-valuemax", String(control.high));
     setAttribute(this.slider, "aria-valuenow", String(shown));
     setAttribute(this.slider, "aria-valuetext", pending ? `${text}, pending, was ${was}` : text);
+    const usual = control.default === null ? "" : `Default ${setting(control.default, control.digits)}. `;
+    setAttribute(this.slider, "title", `${usual}Arrow keys move it, Enter types a value.`);
     setAttribute(this.input, "aria-label", `${control.label}, exact value`);
   }
 

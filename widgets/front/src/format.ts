@@ -2,9 +2,14 @@
 
 const MINUS = "\u2212";
 
+/* toLocaleString does the same and takes ten times as long; this runs for every tick of every frame. */
+function thousands(whole: number): string {
+  return String(whole).replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
 /** A number with thousands: 1,482. */
 export function count(value: number): string {
-  return Math.round(value).toLocaleString("en-US").replace("-", MINUS);
+  return thousands(Math.round(value)).replace("-", MINUS);
 }
 
 /** The same rule as `number` in spec.py, so that readouts and headlines agree. */
@@ -14,7 +19,7 @@ export function number(value: number | null, digits = 2): string {
   if (value === 0) return value.toFixed(digits);
   const size = Math.abs(value);
   let text: string;
-  if (size >= 1000) text = Math.round(value).toLocaleString("en-US");
+  if (size >= 1000) text = thousands(Math.round(value));
   else if (size < 10 ** -digits) text = String(Number(value.toPrecision(2)));
   else text = value.toFixed(digits);
   return text.replace("-", MINUS);

@@ -39,7 +39,7 @@ export class HeaderView {
     if (press !== null) {
       for (const name of ORDER) {
         const word = h("span", {}, LABELS[name]);
-        const button = h("button", { type: "button", class: "vg-button", "data-command": name, "aria-disabled": "true" }, buttonIcon(name), word);
+        const button = h("button", { type: "button", class: "vg-button", "data-command": name }, buttonIcon(name), word);
         button.addEventListener("click", () => {
           if (this.can(name)) press(name);
         });
@@ -98,8 +98,8 @@ export class HeaderView {
     if (header.rate !== null) setText(this.rate, `${rateText(header.rate)} steps/s`);
     setText(this.costValue, header.cost === null ? "" : percent(header.cost));
     const over = header.cost !== null && header.cost > header.budget;
-    const known = header.cost === null ? "not measured yet, " : "";
-    setText(this.costBudget, `${known}${over ? "over its " : ""}budget ${over ? "of " : ""}${percent(header.budget)}`);
+    const budget = over ? `over its budget of ${percent(header.budget)}` : `budget ${percent(header.budget)}`;
+    setText(this.costBudget, header.cost === null ? "not measured yet" : budget);
     this.cost.classList.toggle("vg-over", over);
     this.writeNote(header);
     for (const name of ORDER) this.writeButton(name, header);

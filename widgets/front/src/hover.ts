@@ -89,6 +89,14 @@ interface Row {
   reference: boolean;
 }
 
+/** What the readout says, and beside which place. */
+export interface Reading {
+  title: string;
+  rows: Row[];
+  x: number;
+  y: number;
+}
+
 /** Draws the crosshair on the upper canvas of one panel and returns what the readout says; null for nothing. */
 export function drawCrosshair(
   ctx: CanvasRenderingContext2D,
@@ -96,7 +104,7 @@ export function drawCrosshair(
   noun: string,
   pointed: Pointed,
   tokens: Tokens,
-): { title: string; rows: Row[]; x: number; y: number } | null {
+): Reading | null {
   const rows: Row[] = [];
   let title = "";
   let place: { x: number; y: number } | null = null;
@@ -108,7 +116,7 @@ export function drawCrosshair(
         const at = dotOf(trace, pointed.value);
         if (at < 0) continue;
         ring(ctx, trace.px[at]!, trace.py[at]!, 6, tokens);
-        place ??= { x: trace.px[at]!, y: trace.py[at]! };
+        place ??= { x: trace.px[at]!, y: stage.box.top };
         title = title || `${trace.valueName ?? ""} ${sayValue(trace.value![at]!, trace.valueName ?? "")}`.trim();
         rows.push({ name: short(stage.xAxis.name), value: number(stage.x.from(trace.px[at]!), 3), reference: false });
         rows.push({ name: short(stage.yAxis.name), value: number(stage.y.from(trace.py[at]!)), reference: false });
@@ -122,7 +130,7 @@ export function drawCrosshair(
         if (row !== null) {
           rule(ctx, stage.box.left, row.base, stage.box.right, row.base, tokens);
           title = title || `row of step ${count(row.step)}`;
-          place ??= { x: stage.box.left, y: row.base };
+          place ??= { x: stage.box.left, y: row.base + 6 };
         }
         continue;
       }
@@ -131,7 +139,7 @@ export function drawCrosshair(
     const x = stage.x.to(pointed.value);
     if (x < stage.box.left - 1 || x > stage.box.right + 1) continue;
     rule(ctx, crisp(x, stage.ratio), stage.box.top, crisp(x, stage.ratio), stage.box.bottom, tokens);
-    place ??= { x, y: stage.box.top };
+    place ??= { x, y: stage.box.top + 2 };
     if (stage.rows.length > 0) continue;
     for (const trace of stage.traces) {
       if (trace.role !== "data" || !trace.ordered) continue;
@@ -210,15 +218,17 @@ function rule(ctx: CanvasRenderingContext2D, x0: number, y0: number, x1: number,
 }
 
 /** Fills the readout and puts it beside the crosshair, inside the panel. */
-export function fillReadout(node: HTMLElement, title: string, rows: readonly Row[], x: number, width: number): void {
+export function fillReadout(node: HTMLElement, { title, rows, x, y }: Reading, width: number): void {
   node.replaceChildren(h("b", {}, title));
   const list = h("dl", {});
   for (const row of rows) {
-    list.append(h("dt", { class: row.reference ? "vg-reference" : null }, row.name), h("dd", { class: row.reference ? "vg-reference" : null }, row.value));
+    const kind = { class: row.reference ? "vg-reference" : null };
+    list.append(h("dt", kind, row.name), h("dd", kind, row.value));
   }
   if (rows.length > 0) node.append(list);
   node.hidden = false;
   const own = node.offsetWidth;
   const left = x + 10 + own <= width ? x + 10 : x - 10 - own;
+  node.style.top = `${y}px`;
   node.style.left = `${Math.max(0, Math.min(width - own, left))}px`;
 }

@@ -121,6 +121,11 @@ const PIXEL_COST = 0.12;
 /** A label moves only for a place that is better by this much. */
 const INERTIA = 8;
 const STRIDE = 3;
+const ROUNDS = 4;
+/** Dearer than this, a place is so bad that the label should have chosen earlier. */
+const UNLUCKY = 9;
+/** Crossing a hairline costs less than this, any line of data more. */
+const GRAZE = 25;
 
 function boxAt(place: { left: number; top: number }, request: Request): Box {
   return { left: place.left, top: place.top, right: place.left + request.width, bottom: place.top + request.height };
@@ -136,7 +141,7 @@ function inside(place: Place, request: Request, bounds: Box): Place {
 
 /* Letters fill a line of words less than its height; what only grazes the rest is not in their way. */
 function letters(box: Box): Box {
-  return { left: box.left - 1, top: box.top + 2, right: box.right + 1, bottom: box.bottom - 2 };
+  return { left: box.left - 1, top: box.top + 2, right: box.right + 1, bottom: box.bottom - 1 };
 }
 
 function crowding(box: Box, ink: Ink, words: readonly Box[]): number {
@@ -145,46 +150,65 @@ function crowding(box: Box, ink: Ink, words: readonly Box[]): number {
   return cost;
 }
 
-/** Finds a place for each label. Those without a free place come back with `clear: false`. */
-export function place(requests: readonly Request[], bounds: Box, ink: Ink, memory: Memory, taken: readonly Box[] = []): Placed[] {
-  const words: Box[] = [...taken];
-  const found: Placed[] = [];
-  const order = requests.map((request, i) => ({ request, i }));
-  order.sort((a, b) => b.request.rank - a.request.rank || a.i - b.i);
-  for (const { request } of order) {
-    const liked = request.places[0];
-    if (liked === undefined) continue;
-    const before = memory.get(request.id);
-    let best: Place | null = null;
-    let bestCost = Infinity;
-    let bestCrowding = Infinity;
-    const weigh = (candidate: Place): void => {
-      const crowded = crowding(boxAt(candidate, request), ink, words);
-      const near = before !== undefined && Math.hypot(candidate.left - before.left, candidate.top - before.top) < 6;
-      const cost = crowded + candidate.cost - (near ? INERTIA : 0);
-      if (cost < bestCost) {
-        best = candidate;
-        bestCost = cost;
-        bestCrowding = crowded;
-      }
-    };
-    for (const candidate of request.places) weigh(inside(candidate, request, bounds));
-    if (bestCrowding > 0) {
-      const home = inside(liked, request, bounds);
-      const dearest = Math.max(...request.places.map((candidate) => candidate.cost));
-      const lowest = bounds.bottom - request.height;
-      const rightmost = bounds.right - request.width;
-      for (let top = bounds.top; top <= lowest; top += STRIDE) {
-        for (let left = bounds.left; left <= rightmost; left += STRIDE) {
-          weigh({ left, top, cost: dearest + PIXEL_COST * Math.hypot(left - home.left, 2 * (top - home.top)) });
-        }
+interface Found {
+  request: Request;
+  box: Box;
+  crowded: number;
+  cost: number;
+}
+
+/** The best place for one label, given the words that already stand. */
+function settle(request: Request, bounds: Box, ink: Ink, words: readonly Box[], memory: Memory): Found | null {
+  const liked = request.places[0];
+  if (liked === undefined) return null;
+  const before = memory.get(request.id);
+  let best: Found | null = null;
+  const weigh = (candidate: Place): void => {
+    const box = boxAt(candidate, request);
+    const crowded = crowding(box, ink, words);
+    const near = before !== undefined && Math.hypot(candidate.left - before.left, candidate.top - before.top) < 6;
+    const cost = crowded + candidate.cost - (near ? INERTIA : 0);
+    if (best === null || cost < best.cost) best = { request, box, crowded, cost };
+  };
+  for (const candidate of request.places) weigh(inside(candidate, request, bounds));
+  if (best !== null && (best as Found).crowded > 0) {
+    const home = inside(liked, request, bounds);
+    const dearest = Math.max(...request.places.map((candidate) => candidate.cost));
+    const lowest = bounds.bottom - request.height;
+    const rightmost = bounds.right - request.width;
+    for (let top = bounds.top; top <= lowest; top += STRIDE) {
+      for (let left = bounds.left; left <= rightmost; left += STRIDE) {
+        weigh({ left, top, cost: dearest + PIXEL_COST * Math.hypot(left - home.left, 2 * (top - home.top)) });
       }
     }
-    if (best === null) continue;
-    const box = boxAt(best, request);
-    memory.set(request.id, { left: box.left, top: box.top });
-    words.push(box);
-    found.push({ id: request.id, box, clear: bestCrowding === 0 });
   }
-  return found;
+  return best;
+}
+
+/** Finds a place for each label. Those without a free place come back with `clear: false`. */
+export function place(requests: readonly Request[], bounds: Box, ink: Ink, memory: Memory, taken: readonly Box[] = []): Placed[] {
+  let order = requests.map((request, i) => ({ request, i })).sort((a, b) => b.request.rank - a.request.rank || a.i - b.i);
+  let best: Found[] = [];
+  let least = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    const words: Box[] = [...taken];
+    const found: Found[] = [];
+    for (const { request } of order) {
+      const one = settle(request, bounds, ink, words, memory);
+      if (one === null) continue;
+      words.push(one.box);
+      found.push(one);
+    }
+    const total = found.reduce((sum, one) => sum + one.cost, 0);
+    if (total < least) {
+      best = found;
+      least = total;
+    }
+    // Who came late and found little room chooses first in the next round.
+    const unlucky = new Set(found.filter((one) => one.cost > UNLUCKY).map((one) => one.request.id));
+    if (unlucky.size === 0) break;
+    order = [...order.filter((o) => unlucky.has(o.request.id)), ...order.filter((o) => !unlucky.has(o.request.id))];
+  }
+  for (const { request, box } of best) memory.set(request.id, { left: box.left, top: box.top });
+  return best.map(({ request, box, crowded }) => ({ id: request.id, box, clear: crowded < GRAZE }));
 }

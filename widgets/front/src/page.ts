@@ -15,7 +15,13 @@ export class Page {
   private readonly cleaning: (() => void)[] = [];
 
   constructor(root: HTMLElement, private readonly events: PageEvents) {
-    const sizes = new ResizeObserver(() => events.resized());
+    let width = -1;
+    const sizes = new ResizeObserver(() => {
+      // A strip that opens makes the cockpit taller, which moves panels but resizes none.
+      if (root.clientWidth === width) return;
+      width = root.clientWidth;
+      events.resized();
+    });
     sizes.observe(root);
     const seen = new IntersectionObserver((entries) => {
       this.onScreen = entries[entries.length - 1]?.isIntersecting ?? true;

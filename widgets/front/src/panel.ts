@@ -4,7 +4,7 @@ import { h, setAttribute, setText, show } from "./dom.ts";
 import { count } from "./format.ts";
 import { drawCrosshair, fillReadout, pointAt, type Crosshair, type Pointed } from "./hover.ts";
 import type { Memory } from "./labels.ts";
-import { drawPicture, readBack, type Picture } from "./pen/picture.ts";
+import { drawPicture, readBack, type Picture, type Series } from "./pen/picture.ts";
 import { drawTable } from "./pen/table.ts";
 import type { Panel, State } from "./spec.ts";
 import { stateNote } from "./states.ts";
@@ -15,16 +15,21 @@ export interface Drawn {
   step: number | null;
   state: State;
   headline: { name: string; text: string; reference: string } | null;
-  series: Record<string, { x: number[]; y: number[] }>;
+  series: Series;
   words: { text: string; clear: boolean; box: [number, number, number, number] }[];
   beyond: number;
 }
+
+/* What a title line gives up, one after the other, when it is too long: the unit, the name of the value (the axis
+ * gives both), and last its single line. */
+const TIGHTER = ["vg-tight", "vg-tighter", "vg-tightest"];
 
 export class PanelView {
   readonly section: HTMLElement;
   private readonly nounNode: HTMLButtonElement;
   private readonly when = h("span", { class: "vg-when" });
   private readonly unit = h("span", { class: "vg-unit" });
+  private readonly valueName = h("b", { class: "vg-value-name" });
   private readonly value = h("b", {});
   private readonly reference = h("span", { class: "vg-small" });
   private readonly headline: HTMLElement;
@@ -38,9 +43,11 @@ export class PanelView {
   private readonly note = h("div", { class: "vg-note", hidden: true });
   private readonly tableBox = h("div", { class: "vg-table-box", hidden: true, tabindex: 0 });
   private readonly tableButton = h("button", { type: "button", class: "vg-quiet vg-table-button" }, "Table");
-  private readonly footLeft = h("span", {});
+  private readonly causeButton = h("button", { type: "button", class: "vg-quiet vg-cause-button", hidden: true }, "Show cause");
+  private readonly footWords = h("span", {});
+  private readonly footLate = h("b", {});
   private readonly footRight = h("span", { class: "vg-right" });
-  private readonly foot = h("div", { class: "vg-foot" }, this.footLeft, this.footRight);
+  private readonly foot = h("div", { class: "vg-foot" }, h("span", {}, this.footWords, this.footLate), this.footRight);
   private panel: Panel | null = null;
   /** The last one that could be drawn; a failed panel still shows it on request. */
   private good: Panel | null = null;
@@ -51,7 +58,10 @@ export class PanelView {
   private drawError = "";
   private width = 0;
   private height = 0;
+  /** What the lines held when they were last fitted: measuring them costs a layout, and numbers keep their width. */
+  private fitted = "";
   private footHeight = 0;
+  private upperUsed = false;
   private readonly stopListening: () => void;
 
   constructor(
@@ -63,10 +73,10 @@ export class PanelView {
     const endsId = `vg-${view}-${noun}-ends`;
     this.nounNode = h("button", { type: "button", class: "vg-noun", "aria-describedby": endsId }, noun);
     this.ends = h("div", { class: "vg-ends", role: "tooltip", id: endsId });
-    this.headline = h("span", { class: "vg-headline" }, this.value, this.reference);
+    this.headline = h("span", { class: "vg-headline" }, this.valueName, this.value, this.reference);
     this.title = h("h3", { class: "vg-title" }, this.nounNode, this.when, this.unit, this.headline);
     this.plot.append(this.lower, this.upper);
-    this.body.append(this.plot, this.readout, this.note, this.tableBox, this.tableButton);
+    this.body.append(this.plot, this.readout, this.note, this.tableBox, this.tableButton, this.causeButton);
     this.section = h(
       "section",
       { class: "vg-panel", "data-panel": noun, "data-state": "empty", tabindex: 0, "aria-label": `Panel ${noun}` },
@@ -76,6 +86,10 @@ export class PanelView {
       this.foot,
     );
     this.tableButton.addEventListener("click", () => this.toggleTable());
+    this.causeButton.addEventListener("click", () => {
+      this.showsLast = false;
+      this.redraw(this.noun);
+    });
     this.plot.addEventListener("pointermove", (event) => {
       const box = this.plot.getBoundingClientRect();
       if (this.picture !== null) crosshair.point(pointAt(this.picture, noun, event.clientX - box.left, event.clientY - box.top));
@@ -101,7 +115,9 @@ export class PanelView {
   /** The size changed: words may stand elsewhere, and what had no room may have some. */
   resized(): void {
     this.memory.clear();
-    this.section.classList.remove("vg-tight", "vg-tighter");
+    this.section.classList.remove(...TIGHTER);
+    this.fitted = "";
+    this.width = 0;
     this.footHeight = 0;
     this.foot.style.minHeight = "";
   }
@@ -110,10 +126,13 @@ export class PanelView {
   update(panel: Panel, tokens: Tokens): void {
     this.panel = panel;
     this.drawError = "";
-    if (panel.state !== "failed") this.showsLast = false;
-    const wantsPlot = panel.plots.length > 0 && panel.state !== "empty" && panel.state !== "loading";
-    if (wantsPlot && (panel.state !== "failed" || this.showsLast)) this.paint(panel, tokens);
-    if (panel.state === "failed" && this.good === null && panel.plots.length > 0) this.good = panel;
+    if (panel.state === "failed") {
+      if (panel.plots.length > 0) this.good = panel;
+      if (this.showsLast && this.good !== null) this.paint(this.good, tokens);
+    } else if (panel.plots.length > 0 && panel.state !== "empty" && panel.state !== "loading") {
+      this.paint(panel, tokens);
+    }
+    if (this.state !== "failed") this.showsLast = false;
     this.write(panel);
   }
 
@@ -139,14 +158,10 @@ export class PanelView {
   }
 
   private onPaper(panel: Panel, tokens: Tokens): Picture | null {
-    const width = Math.floor(this.body.getBoundingClientRect().width);
-    const height = this.body.clientHeight;
-    if (width === 0 || height === 0) return this.picture;
     const ratio = window.devicePixelRatio || 1;
-    if (width !== this.width || height !== this.height) this.memory.clear();
-    this.width = width;
-    this.height = height;
-    this.fitCanvases(width, height, ratio);
+    if (this.width === 0) this.measure(ratio);
+    const { width, height } = this;
+    if (width === 0 || height === 0) return this.picture;
     const ctx = this.lower.getContext("2d");
     if (ctx === null) throw new Error("this browser gives no canvas to draw on");
     const picture = drawPicture({ ctx, width, height, ratio, tokens, memory: this.memory }, panel);
@@ -158,8 +173,12 @@ export class PanelView {
 
   /* Columns of a grid begin between pixels. A canvas that does too is resampled, and its words are blurred; so it
    * is moved to the next whole pixel and given a whole number of them. */
-  private fitCanvases(width: number, height: number, ratio: number): void {
-    const box = this.plot.getBoundingClientRect();
+  private measure(ratio: number): void {
+    const box = this.body.getBoundingClientRect();
+    const width = Math.floor(box.width);
+    const height = Math.floor(box.height);
+    this.width = width;
+    this.height = height;
     const shift = (place: number): string => `${(Math.round(place * ratio) / ratio - place).toFixed(3)}px`;
     const left = shift(box.left);
     const top = shift(box.top);
@@ -186,20 +205,30 @@ export class PanelView {
     show(this.headline, headline !== null);
     if (headline !== null) {
       const name = headline.name === panel.noun ? "" : headline.name;
-      setText(this.value, `${name} ${headline.text}`.trim());
+      setText(this.valueName, name === "" ? "" : `${name} `);
+      setText(this.value, headline.text);
       setText(this.reference, headline.reference || "no reference");
     }
-    this.ends.replaceChildren(...this.endsInWords.map((end) => h("p", {}, end)));
-    this.fitTitle();
+    if (this.ends.textContent !== this.endsInWords.join("")) {
+      this.ends.replaceChildren(...this.endsInWords.map((end) => h("p", {}, end)));
+    }
     this.writeBody(panel, state);
     this.writeFoot(panel, state);
   }
 
-  /* What does not fit beside the headline is left to the axis, which says it too; never cut in the middle. */
-  private fitTitle(): void {
+  /** After all panels are written: what does not fit its line gives way, never cut in the middle. */
+  fit(): void {
+    const shape = (this.title.textContent + "|" + this.foot.textContent).replace(/\d/g, "0");
+    if (shape === this.fitted) return;
+    this.fitted = shape;
     const fits = (): boolean => this.title.scrollWidth <= this.title.clientWidth + 1;
-    if (!fits()) this.section.classList.add("vg-tight");
-    if (!fits()) this.section.classList.add("vg-tighter");
+    for (const less of TIGHTER) if (!fits()) this.section.classList.add(less);
+    // Once the foot line has needed two rows it keeps them, so that a number that grows moves nothing.
+    const tall = this.foot.scrollHeight;
+    if (tall > this.footHeight) {
+      this.footHeight = tall;
+      this.foot.style.minHeight = `${tall}px`;
+    }
   }
 
   private writeBody(panel: Panel, state: State): void {
@@ -215,7 +244,8 @@ export class PanelView {
         }),
       );
     }
-    show(this.tableButton, hasTable);
+    show(this.causeButton, this.showsLast);
+    show(this.tableButton, hasTable && !this.showsLast);
     setText(this.tableButton, this.showsTable ? "Plot" : "Table");
     setAttribute(this.tableButton, "aria-pressed", String(this.showsTable));
     const table = this.showsTable && hasTable;
@@ -233,36 +263,29 @@ export class PanelView {
   }
 
   private writeFoot(panel: Panel, state: State): void {
-    const left: Node[] = panel.foot_left.filter((t) => t !== "").map((t) => document.createTextNode(t));
-    const withCommas: Node[] = [];
-    left.forEach((node, i) => withCommas.push(...(i > 0 ? [document.createTextNode(", "), node] : [node])));
-    if (panel.late !== "") {
-      withCommas.push(document.createTextNode(withCommas.length > 0 ? ", " : ""), h("b", {}, panel.late));
-    }
+    const left = panel.foot_left.filter((t) => t !== "").join(", ");
+    setText(this.footWords, panel.late !== "" && left !== "" ? `${left}, ` : left);
+    setText(this.footLate, panel.late);
     const right = panel.foot_right.filter((t) => t !== "");
     const beyond = state === "live" || state === "stopped" ? (this.picture?.beyond ?? 0) : 0;
     if (beyond > 0 && !right.some((t) => t.includes("beyond"))) right.push(`${count(beyond)} beyond the frame`);
-    this.footLeft.replaceChildren(...withCommas);
     setText(this.footRight, right.join(", "));
-    // Once the line has needed two rows it keeps them, so that a number that grows moves nothing.
-    const tall = this.foot.scrollHeight;
-    if (tall > this.footHeight) {
-      this.footHeight = tall;
-      this.foot.style.minHeight = `${tall}px`;
-    }
   }
 
   private drawUpper(pointed: Pointed | null): void {
+    const nothing = pointed === null || this.picture === null || this.tokens === null || this.plot.hidden;
+    if (nothing && !this.upperUsed) return;
     const ctx = this.upper.getContext("2d");
     if (ctx === null) return;
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.clearRect(0, 0, this.upper.width, this.upper.height);
     this.readout.hidden = true;
+    this.upperUsed = !nothing;
     if (pointed === null || this.picture === null || this.tokens === null || this.plot.hidden) return;
     const ratio = this.upper.width / Math.max(1, this.width);
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     const read = drawCrosshair(ctx, this.picture, this.noun, pointed, this.tokens);
-    if (read !== null) fillReadout(this.readout, read.title, read.rows, read.x, this.width);
+    if (read !== null) fillReadout(this.readout, read, this.width);
   }
 
   drawn(): Drawn {
@@ -276,7 +299,7 @@ export class PanelView {
         ? null
         : {
             name,
-            text: (this.value.textContent ?? "").replace(name, "").trim(),
+            text: this.value.textContent ?? "",
             reference: this.reference.textContent ?? "",
           },
       series: picture === null ? {} : readBack(picture),

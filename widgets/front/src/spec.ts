@@ -96,6 +96,7 @@ export interface BracketLayer {
   low: number;
   high: number;
   label: string;
+  label_y: number | null;
 }
 
 export interface LabelLayer {

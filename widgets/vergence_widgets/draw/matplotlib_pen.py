@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vergence import errors
 from vergence_widgets.draw.layout import (
@@ -22,6 +21,7 @@ from vergence_widgets.draw.layout import (
     underfill,
     wrap,
 )
+from vergence_widgets.draw.paper import Anchor, Paper
 from vergence_widgets.panels.spec import (
     Axis,
     Bracket,
@@ -35,7 +35,7 @@ from vergence_widgets.panels.spec import (
     Rule,
     Span,
 )
-from vergence_widgets.theme import DASHES, OPACITIES, PLOT_HEIGHT, SIZES, STROKES, THEMES, Theme, ThemeName, viridis
+from vergence_widgets.theme import OPACITIES, PLOT_HEIGHT, SIZES, STROKES, THEMES, Theme, ThemeName, viridis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,11 +45,7 @@ __all__ = ["draw", "png"]
 PANEL_WIDTH = 396.0
 COLUMN_GAP = 28.0
 SIDE = 20.0
-FONT = "DejaVu Sans"
-"""Comes with Matplotlib, so the picture is the same everywhere and no font is missed aloud."""
 KEY_WIDTH = 72.0
-Anchor = Literal["start", "middle", "end"]
-ALIGN = {"start": "left", "middle": "center", "end": "right"}
 
 
 def draw(
@@ -57,27 +53,32 @@ def draw(
     header: Mapping[str, Any] | None = None,
     *,
     theme: ThemeName = "light",
+    columns: int = 3,
     scale: float = 1.0,
 ) -> Figure:
-    """Panels side by side as a Matplotlib Figure on an Agg canvas. scale: px for each px of the layout."""
+    """Panels, so many to a row, as a Matplotlib Figure on an Agg canvas. scale: px for each px of the layout."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise errors.MissingExtra("draw.matplotlib_pen.draw", "matplotlib", "widgets") from error
 
-    tall = 34.0 if header else 8.0
-    width = 2 * SIDE + len(panels) * PANEL_WIDTH + max(0, len(panels) - 1) * COLUMN_GAP
-    height = tall + 8 + 20 + PLOT_HEIGHT + 20 + 15 * max((_foot_lines(panel) for panel in panels), default=1) + 6
+    count = max(1, min(columns, len(panels)))
+    rows = max(1, -(-len(panels) // count))
+    pitch = 26 + PLOT_HEIGHT + 26 + 15 * max((_foot_lines(panel) for panel in panels), default=1)
+    width = 2 * SIDE + count * PANEL_WIDTH + (count - 1) * COLUMN_GAP
+    name, rest = title_of_run(header) if header else ("", "")
+    one_line = not rest or 2 * SIDE + 11 * len(name) + 7.5 * len(rest) < width
+    tall = 8.0 if not header else 34.0 if one_line else 52.0
+    height = tall + rows * pitch + 8
     figure = Figure(figsize=(width / 72, height / 72), dpi=72 * scale, facecolor=THEMES[theme].ground)
     FigureCanvasAgg(figure)
-    paper = _Paper(figure, width, height, THEMES[theme], scale)
+    paper = Paper(figure, width, height, THEMES[theme], scale)
     if header:
-        name, rest = title_of_run(header)
         right = paper.text(SIDE, 18, name, "ink", size=SIZES["large"], bold=True)
-        paper.text(right + 14, 19, rest, "ink", size=SIZES["body"])
+        paper.text(right + 14 if one_line else SIDE, 19 if one_line else 37, rest, "ink", size=SIZES["body"])
     for index, panel in enumerate(panels):
-        _panel(paper, panel, SIDE + index * (PANEL_WIDTH + COLUMN_GAP), tall)
+        _panel(paper, panel, SIDE + index % count * (PANEL_WIDTH + COLUMN_GAP), tall + index // count * pitch)
     return figure
 
 
@@ -86,127 +87,35 @@ def png(
     header: Mapping[str, Any] | None = None,
     *,
     theme: ThemeName = "light",
+    columns: int = 3,
     scale: float = 1.0,
     colours: int | None = None,
 ) -> bytes:
     """The picture as PNG. scale: px for each px of the layout; colours: a palette of so many, for a small file."""
-    figure = draw(panels, header, theme=theme, scale=scale)
+    figure = draw(panels, header, theme=theme, columns=columns, scale=scale)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi="figure", facecolor=figure.get_facecolor())
     if colours is None:
         return buffer.getvalue()
     from PIL import Image  # comes with Matplotlib
 
+    full = Image.open(buffer).convert("RGB")
+    found = full.quantize(colours, dither=Image.Dither.NONE).getpalette() or []
+    # A palette chosen by area alone would lose the few dots of the sequence: its colours are put in first.
+    palette = Image.new("P", (1, 1))
+    palette.putpalette((_palette(THEMES[theme]) + found)[: 3 * 256])
     small = io.BytesIO()
-    flat = Image.open(buffer).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
-    flat.save(small, format="PNG", optimize=True)
+    full.quantize(palette=palette, dither=Image.Dither.NONE).save(small, format="PNG", optimize=True)
     return small.getvalue()
 
 
-class _Paper:
-    """A sheet measured in px from its top left corner, with the few strokes that panels need."""
-
-    def __init__(self, figure: Figure, width: float, height: float, theme: Theme, scale: float) -> None:
-        self.theme = theme
-        self._scale = scale
-        self.axes = figure.add_axes((0, 0, 1, 1), frameon=False)
-        self.axes.set_xlim(0, width)
-        self.axes.set_ylim(height, 0)
-        self.axes.set_axis_off()
-        self._renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-
-    def line(
-        self,
-        x: Sequence[float] | NDArray[Any],
-        y: Sequence[float] | NDArray[Any],
-        color: str,
-        width: float,
-        dash: str = "solid",
-        opacity: float = 1.0,
-        clip: tuple[float, float, float, float] | None = None,
-        order: float = 2.0,
-    ) -> None:
-        """A polyline in px; NaN breaks it."""
-        from matplotlib.lines import Line2D
-
-        pattern = DASHES[dash]
-        # Matplotlib multiplies dashes by the width; tokens are px.
-        style: Any = "-" if pattern is None else (0, tuple(part / width for part in pattern))
-        round_dots = dash == "floor"
-        drawn = Line2D(
-            list(x), list(y), color=color, linewidth=width, linestyle=style, alpha=opacity, zorder=order,
-            solid_joinstyle="round", dash_capstyle="round" if round_dots else "butt", solid_capstyle="butt",
-        )  # fmt: skip
-        self.axes.add_line(drawn)
-        self._clip(drawn, clip)
-
-    def area(
-        self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        color: str,
-        opacity: float,
-        clip: tuple[float, float, float, float] | None = None,
-        order: float = 1.5,
-    ) -> None:
-        """A filled outline in px."""
-        from matplotlib.patches import Polygon
-
-        shape = Polygon(np.column_stack((x, y)), closed=True, facecolor=color, alpha=opacity, linewidth=0, zorder=order)
-        self.axes.add_patch(shape)
-        self._clip(shape, clip)
-
-    def dot(self, x: float, y: float, radius: float, fill: str, edge: str = "none", width: float = 0.0) -> None:
-        """A disc or a ring in px."""
-        from matplotlib.patches import Circle
-
-        self.axes.add_patch(Circle((x, y), radius, facecolor=fill, edgecolor=edge, linewidth=width, zorder=4))
-
-    def text(
-        self,
-        x: float,
-        y: float,
-        words: str,
-        color: str = "second",
-        *,
-        size: float = SIZES["small"],
-        bold: bool = False,
-        anchor: Anchor = "start",
-        within: tuple[float, float] | None = None,
-        halo: bool = False,
-    ) -> float:
-        """Words with the middle of their line at `y`; returns where they end. `within`: kept between these px."""
-        from matplotlib.patheffects import withStroke
-
-        ink = color if color.startswith("#") else self.theme.text(color)
-        item = self.axes.text(
-            x, y, words, color=ink, fontsize=size, fontfamily=FONT, fontweight="bold" if bold else "normal",
-            ha=ALIGN[anchor], va="center_baseline", parse_math=False, usetex=False, zorder=5,
-        )  # fmt: skip
-        if halo:
-            item.set_path_effects([withStroke(linewidth=3, foreground=self.theme.ground)])
-        wide = self.width(item)
-        left = x - {"start": 0.0, "middle": wide / 2, "end": wide}[anchor]
-        if within is not None:
-            moved = min(max(left, within[0]), max(within[0], within[1] - wide))
-            item.set_x(x + moved - left)
-            left = moved
-        return float(left + wide)
-
-    def width(self, item: Any) -> float:
-        """How wide words are, in px of the layout. Hinting makes this depend on the scale they are drawn at."""
-        return float(item.get_window_extent(self._renderer).width / self._scale)
-
-    def _clip(self, item: Any, clip: tuple[float, float, float, float] | None) -> None:
-        if clip is None:
-            return
-        from matplotlib.patches import Rectangle
-
-        left, top, right, bottom = clip
-        item.set_clip_path(Rectangle((left, top), right - left, bottom - top, transform=self.axes.transData))
+def _palette(theme: Theme) -> list[int]:
+    """Every token, and steps through time."""
+    colours = [*theme.colours().values(), *(viridis(part / 23, theme) for part in range(24))]
+    return [int(colour[start : start + 2], 16) for colour in colours for start in (1, 3, 5)]
 
 
-def _panel(paper: _Paper, panel: Panel, left: float, top: float) -> None:
+def _panel(paper: Paper, panel: Panel, left: float, top: float) -> None:
     theme = paper.theme
     right = left + PANEL_WIDTH
     paper.line((left, right), (top, top), theme.rule, STROKES["axis"])
@@ -218,7 +127,8 @@ def _panel(paper: _Paper, panel: Panel, left: float, top: float) -> None:
         # The reference is set first so that the value can stand before it, whatever its width.
         start = _left_of(paper, right, head.reference)
         words = f"{head.name} {head.text}".strip()
-        paper.text(start - 5 if head.reference else wide, top + 15, words, "ink", size=SIZES["body"], bold=True, anchor="end")
+        end = start - 5 if head.reference else wide
+        paper.text(end, top + 15, words, "ink", size=SIZES["body"], bold=True, anchor="end")
     body = top + 26
     if panel.state in ("empty", "loading") or not panel.plots:
         for row, words in enumerate(wrap(panel.message or "Nothing to draw yet.", 58)):
@@ -229,7 +139,7 @@ def _panel(paper: _Paper, panel: Panel, left: float, top: float) -> None:
     _foot(paper, panel, left, right, body + PLOT_HEIGHT + 14)
 
 
-def _left_of(paper: _Paper, right: float, words: str) -> float:
+def _left_of(paper: Paper, right: float, words: str) -> float:
     if not words:
         return right
     return right - paper.width(paper.axes.texts[-1])
@@ -246,7 +156,7 @@ def _foot_lines(panel: Panel) -> int:
     return len(_failure_lines(panel)) + (1 if len(left) + len(right) <= 58 else 2)
 
 
-def _foot(paper: _Paper, panel: Panel, left: float, right: float, top: float) -> None:
+def _foot(paper: Paper, panel: Panel, left: float, right: float, top: float) -> None:
     y = top
     for index, words in enumerate(_failure_lines(panel)):
         paper.text(left, y, words, paper.theme.warning_text if index == 0 else "second")
@@ -262,7 +172,7 @@ def _foot(paper: _Paper, panel: Panel, left: float, right: float, top: float) ->
 class _Plot:
     """One pair of axes on the paper."""
 
-    def __init__(self, paper: _Paper, plot: Plot, edge: float, left: float, right: float, box: Box) -> None:
+    def __init__(self, paper: Paper, plot: Plot, edge: float, left: float, right: float, box: Box) -> None:
         self.paper, self.plot, self.theme = paper, plot, paper.theme
         self.edge, self.left, self.right, self.box = edge, left, right, box
         self.clip = (left - 1, box.top - 1, right + 1, box.bottom + 1)
@@ -323,14 +233,14 @@ class _Plot:
             return
         below = self.box.bottom + 4
         paper.line((self.left, self.right), (below, below), rule, STROKES["axis"])
-        ticks = list(_ticks(plot.x))
+        ticks = _ticks(plot.x)
+        ends = self.edge, self.right + RIGHT
         for index, (tick, words) in enumerate(ticks):
             x = self.x(tick)
             paper.line((x, x), (below, below + 3), rule, STROKES["axis"])
-            last = index == len(ticks) - 1
-            paper.text(x, below + 11, words, anchor="middle", within=(self.edge, self.right + RIGHT) if last or not index else None)
+            paper.text(x, below + 11, words, anchor="middle", within=ends if index in (0, len(ticks) - 1) else None)
         if plot.x.name:
-            paper.text((self.left + self.right) / 2, below + 24, plot.x.name, anchor="middle", within=(self.edge, self.right + RIGHT))
+            paper.text((self.left + self.right) / 2, below + 24, plot.x.name, anchor="middle", within=ends)
 
     def _line(self, layer: Line) -> None:
         color = getattr(self.theme, layer.color)
@@ -407,7 +317,8 @@ class _Plot:
         x = self.x(layer.x)
         if layer.kind == "trouble":
             y = self.box.bottom
-            self.paper.area(np.asarray([x, x + 4.5, x - 4.5]), np.asarray([y - 8, y, y]), self.theme.warning, 1.0, order=4)
+            corners = np.asarray([x, x + 4.5, x - 4.5]), np.asarray([y - 8, y, y])
+            self.paper.area(*corners, self.theme.warning, 1.0, order=4)
         else:
             self.paper.line((x, x), (self.box.top, self.box.bottom), self.theme.rule, STROKES["axis"])
         if layer.label:

@@ -1,66 +1,81 @@
-"""The browser's pen, Python's half: a message of specs becomes JSON and binary buffers.
+"""The browser's pen, kernel side: a message with panels as plain JSON and a list of binary buffers.
 
-Arrays of floating point travel as little-endian float32 beside the JSON, `{"$buffer": i, "dtype": ..., "shape": ...}`,
-or inside it as base64 where there are no buffers (the one-file report). Layers carry their kind as `"type"`.
+`pack` is for live messages; `inline` puts the same arrays as base64 inside the JSON, for a file that
+has no channel beside it. Both give what `widgets/front/src/protocol.ts` reads.
 """
 
 from __future__ import annotations
 
 import base64
-import dataclasses
 import math
-from collections.abc import Mapping
-from typing import Any, get_args
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vergence_widgets.panels import spec
 
-__all__ = ["pack", "pack_inline"]
+__all__ = ["inline", "pack"]
 
-LAYERS = get_args(spec.Layer)
+Keep = Callable[[NDArray[Any]], dict[str, Any]]
+
+_LAYERS = frozenset({spec.Line, spec.Rule, spec.Mark, spec.Points, spec.Span, spec.Bracket, spec.Label, spec.Ridge})
+"""Layers carry the name of their class as "type", so that the browser knows which pen draws them."""
+_fields: dict[type, tuple[str, ...]] = {}
 
 
 def pack(message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-    """A message with specs in it, as JSON and the buffers it refers to."""
+    """JSON with a place-holder `{"$buffer": i, "dtype", "shape"}` for every array, and the buffers.
+
+    Arrays travel as little-endian float32; numbers outside of arrays stay exact. What is not finite
+    becomes null: JSON has no word for it.
+    """
     buffers: list[bytes] = []
 
-    def beside(array: NDArray[Any]) -> dict[str, Any]:
+    def keep(array: NDArray[Any]) -> dict[str, Any]:
         buffers.append(_bytes(array))
         return {"$buffer": len(buffers) - 1, "dtype": "float32", "shape": list(array.shape)}
 
-    return {key: _plain(value, beside) for key, value in message.items()}, buffers
+    return {name: _plain(value, keep) for name, value in message.items()}, buffers
 
 
-def pack_inline(message: Mapping[str, Any]) -> dict[str, Any]:
-    """A message with specs in it, as JSON that holds its arrays."""
+def inline(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with every array inside, as `{"$base64": text, "dtype", "shape"}`."""
 
-    def within(array: NDArray[Any]) -> dict[str, Any]:
-        text = base64.b64encode(_bytes(array)).decode()
+    def keep(array: NDArray[Any]) -> dict[str, Any]:
+        text = base64.b64encode(_bytes(array)).decode("ascii")
         return {"$base64": text, "dtype": "float32", "shape": list(array.shape)}
 
-    return {key: _plain(value, within) for key, value in message.items()}
+    return {name: _plain(value, keep) for name, value in message.items()}
 
 
 def _bytes(array: NDArray[Any]) -> bytes:
     return np.ascontiguousarray(array, dtype="<f4").tobytes()
 
 
-def _plain(value: Any, place: Any) -> Any:
+def _plain(value: Any, keep: Keep) -> Any:
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):  # numpy's float64 is one too
+        return float(value) if math.isfinite(value) else None
     if isinstance(value, np.ndarray):
-        return place(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        made = {field.name: _plain(getattr(value, field.name), place) for field in dataclasses.fields(value)}
-        if isinstance(value, LAYERS):
-            made["type"] = type(value).__name__.lower()
-        return made
+        return keep(value)
+    if isinstance(value, tuple | list):
+        return [_plain(item, keep) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): _plain(entry, place) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry, place) for entry in value]
+        return {str(name): _plain(item, keep) for name, item in value.items()}
     if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+        return _plain(value.item(), keep)
+    plain = {name: _plain(getattr(value, name), keep) for name in _names(type(value))}
+    if type(value) in _LAYERS:
+        plain["type"] = type(value).__name__.lower()
+    return plain
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    known = _fields.get(kind)
+    if known is None:
+        known = _fields[kind] = tuple(item.name for item in fields(kind))
+    return known

@@ -178,9 +178,7 @@ def step_axis(last: float, total: int | None = None) -> Axis:
         high = max(4.0, float(total))
     ticks = linear_ticks(0.0, high)
     labels = tick_text(ticks)
-    return Axis(
-        "", 0.0, high, ticks, (*labels[:-1], f"{labels[-1]} steps"), quantity="step"
-    )
+    return Axis("", 0.0, high, ticks, (*labels[:-1], f"{labels[-1]} steps"), quantity="step")
 
 
 def value_axis(name: str, low: float, high: float, *, quantity: str = "", most: int = 5) -> Axis:

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 BINS = 512
 """Counts come binned like this: 512 equal bins on [-1, 1]."""
 WIDTH = 2.0 / BINS
-CENTRES: Floats = -1 + WIDTH * (np.arange(BINS) + 0.5)
+CENTRES: Floats = np.linspace(-1 + WIDTH / 2, 1 - WIDTH / 2, BINS, dtype=np.float64)
 FOLD = 4
 """A ridge row is a few pixels high: every four bins become one point."""
 RIDGE_X: Floats = CENTRES.reshape(-1, FOLD).mean(axis=1)
@@ -55,7 +55,7 @@ def smoothing(counts: NDArray[Any]) -> float:
     mean = float(counts @ CENTRES) / total
     spread = math.sqrt(max(0.0, float(counts @ (CENTRES - mean) ** 2) / total))
     middle = (three - quarter + 1) * WIDTH / 1.34
-    return min(0.1, max(WIDTH, 0.9 * min(spread, middle) * total**-0.2))
+    return min(0.1, max(WIDTH, float(0.9 * min(spread, middle) * total**-0.2)))
 
 
 def density(counts: NDArray[Any], kernel: float | None = None) -> Floats:

@@ -94,15 +94,11 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
     return settle(history, panel, live=live, good_step=last)
 
 
-def _pairs(
-    alignment: Series, uniformity: Series
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+def _pairs(alignment: Series, uniformity: Series) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Alignment and uniformity of the steps that have both."""
     if len(alignment) == len(uniformity) and bool((alignment.steps == uniformity.steps).all()):
         return uniformity.steps, alignment.values, uniformity.values
-    steps, first, second = np.intersect1d(
-        alignment.steps, uniformity.steps, assume_unique=True, return_indices=True
-    )
+    steps, first, second = np.intersect1d(alignment.steps, uniformity.steps, assume_unique=True, return_indices=True)
     return steps, alignment.values[first], uniformity.values[second]
 
 
@@ -128,9 +124,9 @@ def _plane(
     drawn: list[Layer] = [Line("trajectory", path_x, path_y, "rule", width=1.0)]
     if floor is not None:
         drawn += _floor(floor, dim, places)
-        drawn += [Label(x_axis.low + 0.02 * high, places.at(0, places.px(0, floor)[1] + 10)[1], "← best", "ink", bold=True)]
-        left, top = places.px(x_axis.low, floor)
-        places.take_box(left, top + 3, left + text_width("← best", bold=True) + 10, top + 17)
+        py = places.px(0.0, floor)[1]
+        drawn.append(Label(*places.at(6, py + 10), "← best", "ink", bold=True))
+        places.take_box(0, py + 3, text_width("← best", bold=True) + 10, py + 17)
     chosen = chosen[finite[chosen]]
     if len(chosen):
         drawn += _dots_layers(steps, x, y, chosen, places, last)
@@ -284,6 +280,9 @@ def _table(alignment: Series, uniformity: Series, tolerance: Series) -> Table:
     at = np.unique(np.linspace(0, len(uniformity) - 1, min(len(uniformity), 9)).astype(np.int64))
     rows = []
     for step in uniformity.steps[at].tolist():
-        cells = [number(series.at(step), 3) if len(series) else "none" for series in (alignment, uniformity, tolerance)]
+        cells = [
+            number(series.at(step), 3) if len(series) else "not measured"
+            for series in (alignment, uniformity, tolerance)
+        ]
         rows.append((f"{step:,}", *cells))
     return Table(("step", "alignment", "uniformity", "tolerance"), tuple(rows))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vergence_widgets.panels import marks, terms
+from vergence_widgets.panels import marks, references, terms
 from vergence_widgets.panels.curves import (
     Curve,
     break_gaps,
@@ -21,6 +20,7 @@ from vergence_widgets.panels.curves import (
     window_for,
 )
 from vergence_widgets.panels.place import LINE, TALL, WIDTH, Anchor, Places, text_width
+from vergence_widgets.panels.references import MOST_STEPS, Reference
 from vergence_widgets.panels.spec import (
     Axis,
     Bracket,
@@ -45,29 +45,6 @@ NOUN = "loss"
 MAIN_HEIGHT = 156.0
 """px between the ends of the y axis of the main plot."""
 MEAN_POINTS = 240
-MOST_STEPS = 24
-"""A reference that changes more often than this is a schedule and is drawn as a curve."""
-
-
-@dataclass(frozen=True)
-class _Reference:
-    """Chance or floor through time: (start, value) for each stretch, and the words for its newest value."""
-
-    starts: tuple[int, ...]
-    values: tuple[float, ...]
-    words: str
-    seen: int = 0
-    """The newest step it was recorded at."""
-
-    @property
-    def now(self) -> float | None:
-        return self.values[-1] if self.values else None
-
-    def curve(self, last: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Steps: two points for each stretch, from its first step to its last."""
-        ends = [*(max(start - 1, before) for before, start in zip(self.starts, self.starts[1:], strict=False)), last]
-        x = [edge for start, end in zip(self.starts, ends, strict=True) for edge in (start, max(start, end))]
-        return np.asarray(x, np.float64), np.repeat(np.asarray(self.values, np.float64), 2)
 
 
 def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
@@ -86,16 +63,17 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
     last = int(loss.steps[-1])
     changes = marks.applied(history)
     words = history.static.get("loss_words") or {}
-    chance = _reference(history, "loss/chance", str(words.get("chance", "")), changes)
-    floor = _reference(history, "loss/floor", str(words.get("floor", "")), changes)
+    chance = references.read(history, "loss/chance", str(words.get("chance", "")), changes)
+    floor = references.read(history, "loss/floor", str(words.get("floor", "")), changes)
     parts = terms.gather(history)
-    stale = _stale([chance, floor], parts, changes, last)
+    stale = references.stale([chance, floor], parts, changes, last)
     x_axis = step_axis(last, history.static.get("total_steps"))
 
     raw = break_gaps(loss.steps, loss.values, loss.stride)
     window = window_for(len(loss))
     scaled = [change.step for change in changes if change.scales_loss]
-    scaled += [start for reference in (chance, floor) if len(reference.starts) <= MOST_STEPS for start in reference.starts[1:]]
+    for line in (chance, floor):
+        scaled += line.starts[1:] if len(line.starts) <= MOST_STEPS else ()
     mean_x, mean_y = _mean(raw, window, scaled)
     raw_x, raw_y = thin(raw.x, raw.y)
     y_axis, beyond = _limits(loss.values, raw_y, chance, floor, unit)
@@ -108,11 +86,11 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
     places = Places(x_axis, y_axis, MAIN_HEIGHT)
     places.take_curve(mean_x, mean_y)
     places.take_curve(raw_x[:: max(1, len(raw_x) // 300)], raw_y[:: max(1, len(raw_x) // 300)])
-    lines += _chance_layers(chance, words, last, places, y_axis)
+    lines += _chance_layers(chance, words, last, places)
     lines += _floor_layers(floor, changes, last, places)
     bracket = _bracket(now, floor, last, places, y_axis, unit)
     lines += [bracket] if bracket else []
-    lines += marks.layers(changes, places, x_axis, y_axis, below=_marks_top(chance, y_axis))
+    lines += marks.layers(changes, places, x_axis, below=_marks_top(chance, y_axis))
     lines += marks.trouble(loss.steps, loss.values)
 
     main = Plot("loss", x_axis, y_axis, tuple(lines), 1 - terms.share_of(parts))
@@ -143,37 +121,6 @@ def _unit(history: History) -> str:
     return "nats per anchor" if str(words.get("chance", "")).startswith("ln") else ""
 
 
-def _reference(history: History, key: str, words: str, changes: list[marks.Change]) -> _Reference:
-    """A reference is recorded when it changes, or at every step: both become stretches of one value."""
-    series = history.scalar(key)
-    keep = np.isfinite(series.values)
-    steps, values = series.steps[keep], series.values[keep]
-    if not len(steps):
-        return _Reference((), (), words)
-    new = np.concatenate(([True], np.abs(np.diff(values)) > 1e-9 * np.maximum(1e-3, np.abs(values[1:]))))
-    starts, kept = steps[new].tolist(), values[new].tolist()
-    if len(starts) <= MOST_STEPS:
-        starts = [starts[0], *(_snap(a, b, changes) for a, b in zip(starts, starts[1:], strict=False))]
-    return _Reference(tuple(starts), tuple(kept), words, int(steps[-1]))
-
-
-def _snap(before: int, start: int, changes: list[marks.Change]) -> int:
-    """The scale is measured on a cadence, so it is found after the change that caused it: put it there."""
-    causes = [change.step for change in changes if before < change.step <= start and change.scales_loss]
-    return causes[-1] if causes else start
-
-
-def _stale(
-    references: list[_Reference], parts: list[terms.Term], changes: list[marks.Change], last: int
-) -> str:
-    """What has changed since chance and floor were last measured: "τ 0.2", or "" when they are in force."""
-    measured = [reference.seen for reference in references if reference.values]
-    # The scale is only recorded when it is another one: with terms measured since the change, it was looked at.
-    known = max([*measured, *(int(part.steps[-1]) for part in parts)], default=last)
-    late = [change for change in changes if change.scales_loss and known < change.step <= last]
-    return late[-1].after if measured and late else ""
-
-
 def _mean(curve: Curve, window: int, scaled: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The running mean at evenly spaced places, both sides of every change, and every edge of a gap."""
     x, y = curve.x, curve.y
@@ -195,7 +142,7 @@ def _mean(curve: Curve, window: int, scaled: list[int]) -> tuple[NDArray[np.floa
 
 
 def _limits(
-    values: NDArray[np.float64], y: NDArray[np.float64], chance: _Reference, floor: _Reference, unit: str
+    values: NDArray[np.float64], y: NDArray[np.float64], chance: Reference, floor: Reference, unit: str
 ) -> tuple[Axis, int]:
     """Limits that keep the references in sight and are not ruled by a few outliers; how many lie beyond.
 
@@ -225,15 +172,13 @@ def _limits(
     return value_axis(name, low, high), beyond
 
 
-def _chance_layers(
-    chance: _Reference, words: dict[str, Any], last: int, places: Places, y: Axis
-) -> list[Layer]:
+def _chance_layers(chance: Reference, words: dict[str, Any], last: int, places: Places) -> list[Layer]:
     if chance.now is None:
         return []
     text = _chance_text(chance, words)
     if len(chance.values) == 1:
         places.take_level(chance.now)
-        px, py = places.px(0, chance.now)
+        py = places.px(0, chance.now)[1]
         places.take_box(WIDTH - text_width(text), py - LINE - 2, WIDTH, py)
         return [Rule("chance", chance.now, text)]
     x, values = chance.curve(last)
@@ -243,7 +188,7 @@ def _chance_layers(
     return [line, label] if label else [line]
 
 
-def _chance_text(chance: _Reference, words: dict[str, Any]) -> str:
+def _chance_text(chance: Reference, words: dict[str, Any]) -> str:
     how = str(words.get("chance", ""))
     value = number(chance.now)
     if how.startswith("collapse") or not how:
@@ -251,7 +196,7 @@ def _chance_text(chance: _Reference, words: dict[str, Any]) -> str:
     return f"chance, {how} = {value}"
 
 
-def _floor_layers(floor: _Reference, changes: list[marks.Change], last: int, places: Places) -> list[Layer]:
+def _floor_layers(floor: Reference, changes: list[marks.Change], last: int, places: Places) -> list[Layer]:
     """The floor as steps: another temperature or batch size is another floor."""
     if floor.now is None:
         return []
@@ -259,7 +204,8 @@ def _floor_layers(floor: _Reference, changes: list[marks.Change], last: int, pla
     places.take_curve(x, y)
     found: list[Layer] = [Line("floor", *thin(x, y), "reference", "floor", 1.5)]
     ends = [*floor.starts[1:], last]
-    stretches = [(end - start, start, end, value) for start, end, value in zip(floor.starts, ends, floor.values, strict=True)]
+    starts = zip(floor.starts, ends, floor.values, strict=True)
+    stretches = [(end - start, start, end, value) for start, end, value in starts]
     newest = stretches[-1]
     longest = sorted(stretches[:-1], reverse=True)[:3]
     for stretch in [newest, *longest]:
@@ -285,7 +231,7 @@ def _floor_layers(floor: _Reference, changes: list[marks.Change], last: int, pla
     return found
 
 
-def _floor_words(floor: _Reference, changes: list[marks.Change], start: int, end: int) -> str:
+def _floor_words(floor: Reference, changes: list[marks.Change], start: int, end: int) -> str:
     """The temperature of a stretch: from the changes around it, else the words of the objective."""
     scaling = [change for change in changes if change.scales_loss]
     if not scaling:
@@ -295,7 +241,7 @@ def _floor_words(floor: _Reference, changes: list[marks.Change], start: int, end
     return before[-1].after if before else scaling[0].before
 
 
-def _bracket(now: float, floor: _Reference, last: int, places: Places, y: Axis, unit: str) -> Bracket | None:
+def _bracket(now: float, floor: Reference, last: int, places: Places, y: Axis, unit: str) -> Bracket | None:
     """The distance to the floor as a stroke: what is left to gain."""
     if floor.now is None or not math.isfinite(now) or not y.low <= now <= y.high:
         return None
@@ -314,13 +260,13 @@ def _bracket(now: float, floor: _Reference, last: int, places: Places, y: Axis, 
     return Bracket("above_floor", float(last), floor.now, now, "")  # the headline says the number
 
 
-def _marks_top(chance: _Reference, y: Axis) -> float:
+def _marks_top(chance: Reference, y: Axis) -> float:
     """Marks write their labels under the chance line when it crowns the plot."""
     return chance.values[0] if len(chance.values) == 1 and chance.values[0] > 0.8 * y.high else y.high
 
 
 def _headline(
-    now: float, loss: Series, chance: _Reference, floor: _Reference, words: dict[str, Any], stale: str
+    now: float, loss: Series, chance: Reference, floor: Reference, words: dict[str, Any], stale: str
 ) -> Headline:
     if not math.isfinite(now):
         finite = loss.values[np.isfinite(loss.values)]
@@ -346,9 +292,7 @@ def _foot_left(loss: Series, window: int) -> tuple[str, ...]:
     return (f"raw faint, mean of {window} {what}", *thinned)
 
 
-def _foot_right(
-    history: History, loss: Series, lost: int, beyond: int, parts: list[terms.Term]
-) -> tuple[str, ...]:
+def _foot_right(history: History, loss: Series, lost: int, beyond: int, parts: list[terms.Term]) -> tuple[str, ...]:
     missing = int(np.count_nonzero(np.isnan(loss.values)))
     found = [f"{missing:,} of {len(loss):,} not finite"]
     if lost:
@@ -361,7 +305,7 @@ def _foot_right(
     return tuple(found)
 
 
-def _ends(chance: _Reference, floor: _Reference) -> tuple[str, str]:
+def _ends(chance: Reference, floor: Reference) -> tuple[str, str]:
     low = "Low: less of what your objective punishes; how low it can go is unknown."
     high = "High: more of what it punishes; what chance pays is unknown."
     if floor.now is not None:
@@ -374,7 +318,7 @@ def _ends(chance: _Reference, floor: _Reference) -> tuple[str, str]:
     return low, high
 
 
-def _summary(now: float, last: int, chance: _Reference, floor: _Reference, words: dict[str, Any]) -> str:
+def _summary(now: float, last: int, chance: Reference, floor: Reference, words: dict[str, Any]) -> str:
     parts = []
     if floor.now is not None and math.isfinite(now):
         parts.append(f"{number(now - floor.now)} above the floor {number(floor.now)}")
@@ -385,26 +329,15 @@ def _summary(now: float, last: int, chance: _Reference, floor: _Reference, words
     return f"Loss {number(now)} at step {last:,}: {', '.join(parts)}."
 
 
-def _table(
-    loss: Series, window: int, chance: _Reference, floor: _Reference, parts: list[terms.Term]
-) -> Table:
+def _table(loss: Series, window: int, chance: Reference, floor: Reference, parts: list[terms.Term]) -> Table:
     at = np.unique(np.linspace(0, len(loss) - 1, min(len(loss), 9)).astype(np.int64))
     means = running_mean(loss.values, window, at)
     rows = []
     for index, mean in zip(at.tolist(), means.tolist(), strict=True):
         step = int(loss.steps[index])
         cells = [f"{step:,}", number(float(loss.values[index])), number(mean)]
-        cells += [_in_force(reference, step) for reference in (chance, floor)]
+        cells += [references.in_force(line, step) for line in (chance, floor)]
         cells += [number(part.at(step)) for part in parts]
         rows.append(tuple(cells))
     names = ("step", "loss", f"mean of {window}", "chance", "floor", *(part.name for part in parts))
     return Table(names, tuple(rows))
-
-
-def _in_force(reference: _Reference, step: int) -> str:
-    value = None
-    for start, candidate in zip(reference.starts, reference.values, strict=True):
-        if start <= step:
-            value = candidate
-    return number(value) if reference.values else "none known"
-

@@ -60,9 +60,7 @@ def applied(history: History) -> list[Change]:
     return found
 
 
-def layers(
-    changes: Sequence[Change], places: Places, x: Axis, y: Axis, *, below: float | None = None
-) -> list[Mark]:
+def layers(changes: Sequence[Change], places: Places, x: Axis, *, below: float | None = None) -> list[Mark]:
     """A hairline for every change, and words for each movement where they fit; `below`: words start under it."""
     shown = [change for change in changes if x.low <= change.step <= x.high][-MOST_MARKS:]
     for change in shown:

@@ -74,7 +74,7 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
         foot_right=_foot_right(meta),
         ends=ENDS,
         summary=_summary(frame),
-        table=_table(history, kind, place, frame),
+        table=_table(history, kind, place),
         late=late_after(history, kind, frame.step),
     )
     return settle(history, panel, live=live, good_step=frame.step)
@@ -99,11 +99,11 @@ def _now(frame: Frame, share: float) -> Plot:
             color: Color = "positive" if name == "positive" else "negative"
             drawn.append(Line(name, CENTRES, curve, color, "solid" if name == "positive" else "negative", fill=True))
         places.take_curve(CENTRES, np.minimum(curve, y.high))
-    drawn += _names(curves, peaks, frame.meta, places, y)
-    drawn += _random_rows(frame.meta, places, y)
+    drawn += _names(curves, peaks, frame, places, y)
+    drawn += _random_rows(frame.meta, places)
     overlap = frame.meta.get("overlap")
     if overlap is not None:
-        spots = _heights(places, y, -0.96, "start") + _heights(places, y, 0.96, "end")
+        spots = _heights(places, -0.96, "start") + _heights(places, 0.96, "end")
         label = places.put(f"overlap {fixed(overlap)}", spots)
         drawn += [label] if label else []
     return Plot("density", x, y, tuple(drawn), share, show_x=share == 1.0)
@@ -123,52 +123,57 @@ def _density_axis(peaks: Mapping[str, float], frame: Frame) -> Axis:
 def _names(
     curves: Mapping[str, NDArray[np.float64]],
     peaks: Mapping[str, float],
-    meta: Mapping[str, Any],
+    frame: Frame,
     places: Places,
     y: Axis,
 ) -> list[Layer]:
     """Each curve's name and mean beside its peak; what is cut says how tall it is."""
     found: list[Layer] = []
-    said = {
-        "positive": ("positives", meta.get("positive_mean"), "positive"),
-        "negative": ("negatives", meta.get("negative_mean"), "negative"),
-        "false_negative": ("same label", None, "negative"),
-    }
-    for name in ("positive", "negative", "false_negative"):
+    # The negatives last: they lie left, where there is most room to move to.
+    for name, words in (("positive", "positives"), ("false_negative", "same label"), ("negative", "negatives")):
         if name not in curves:
             continue
-        words, mean, color = said[name]
         curve = curves[name]
-        text = words if mean is None else f"{words} {fixed(mean)}"
+        mean = frame.meta.get(f"{name}_mean")
+        if mean is None:  # only counted, in bins of 0.004
+            counts = frame.arrays[name]
+            mean = float(counts @ CENTRES) / float(counts.sum())
+        text = f"{words} {fixed(mean)}"
         if peaks[name] > y.high * (1 + 1e-9):
             text += f", peak {number(peaks[name], 0)} cut ↑"
-        label = places.put(text, _beside(curve, places, y), _shade(color), needed=name != "false_negative")
+        color: Color = "positive" if name == "positive" else "negative"
+        label = places.put(text, _beside(curve, list(curves.values()), places, y), color)
         found += [label] if label else []
     return found
 
 
-def _beside(curve: NDArray[np.float64], places: Places, y: Axis) -> list[tuple[float, float, Anchor]]:
-    """Over the peak, then on its slopes outside the curve, from high to low."""
+def _beside(
+    curve: NDArray[np.float64], every: list[NDArray[np.float64]], places: Places, y: Axis
+) -> list[tuple[float, float, Anchor]]:
+    """Over the peak, then on its slopes from high to low; where all crowd at the right end, left of all."""
     top = int(curve.argmax())
     peak = float(min(curve[top], y.high))
     x = float(CENTRES[top])
-    over = places.at(0, places.px(0, peak)[1] - 9)[1]
-    spots: list[tuple[float, float, Anchor]] = [(x, over, "middle")] if over < y.high else []
-    for share in (0.85, 0.7, 0.55, 0.4, 0.25):
-        level = peak * share
-        inside = np.flatnonzero(curve >= level)
-        left, right = float(CENTRES[inside[0]]), float(CENTRES[inside[-1]])
-        gap = 8 / places.width * 2
-        spots += [(left - gap, level, "end"), (right + gap, level, "start")]
-    spots += [(x, over, "middle")]
+    over, higher = (places.at(0, places.px(0, peak)[1] - up)[1] for up in (9, 25))
+    gap = 8 / places.width * 2
+    aside = (0.0, -1.5, 1.5, -3.0, 3.0, -4.5, 4.5)
+    spots: list[tuple[float, float, Anchor]] = [
+        (x + gap * steps, level, "middle") for level in (over, higher) for steps in aside if level < y.high
+    ]
+    for outline in (curve, np.max(every, axis=0)) if x > 0.6 else (curve,):
+        for share in (0.85, 0.7, 0.55, 0.4, 0.25):
+            level = peak * share
+            inside = np.flatnonzero(outline >= level)
+            left, right = float(CENTRES[inside[0]]), float(CENTRES[inside[-1]])
+            spots += [(left - gap, level, "end"), (right + gap, level, "start")]
     return spots
 
 
-def _heights(places: Places, y: Axis, x: float, anchor: Anchor) -> list[tuple[float, float, Anchor]]:
+def _heights(places: Places, x: float, anchor: Anchor) -> list[tuple[float, float, Anchor]]:
     return [(x, places.at(0, py)[1], anchor) for py in (66.0, 52.0, 38.0, 24.0, 8.0)]
 
 
-def _random_rows(meta: Mapping[str, Any], places: Places, y: Axis) -> list[Layer]:
+def _random_rows(meta: Mapping[str, Any], places: Places) -> list[Layer]:
     """Where cosines of random rows lie: 0 plus or minus one standard deviation, 1/sqrt(dim)."""
     dim = meta.get("dim")
     if not dim or dim < 2:
@@ -239,10 +244,6 @@ def _named(index: int, count: int) -> bool:
     return index == count - 1 or (index % 2 == 0 and index != count - 2)
 
 
-def _shade(color: str) -> Color:
-    return "positive" if color == "positive" else "negative"
-
-
 def _headline(meta: Mapping[str, Any]) -> Headline:
     auc, negative, dim = meta.get("auc"), meta.get("negative_mean"), meta.get("dim")
     if auc is not None:
@@ -284,12 +285,12 @@ def _summary(frame: Frame) -> str:
     return f"Mean cosines at step {frame.step:,}: {', '.join(parts) or 'no pairs'}."
 
 
-def _table(history: History, kind: str, place: str, frame: Frame) -> Table:
+def _table(history: History, kind: str, place: str) -> Table:
     """Means and AUC through time."""
     names = ("positive_mean", "negative_mean", "auc", "overlap")
     series = [history.scalar(f"{NOUN}/{place}/{name}") for name in names]
     rows = []
     for step in rows_at(history.frames(kind)):
-        cells = [fixed(values.at(step), 3) if len(values) else "none" for values in series]
+        cells = [fixed(values.at(step), 3) if len(values) else "not measured" for values in series]
         rows.append((f"{step:,}", *cells))
     return Table(("step", "positives, mean", "negatives, mean", "AUC", "overlap"), tuple(rows))

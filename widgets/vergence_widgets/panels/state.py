@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -52,17 +53,18 @@ def failure(history: History, noun: str) -> Event | None:
 def late_after(history: History, kind: str, shown: int) -> str:
     """The age in words when the data of step `shown` are older than three cadences, else "".
 
-    Only frames carry a time, so `kind` is the frames that are measured beside these data.
+    Only frames carry a time: that of other steps is told from the frames of `kind` before and after.
     """
-    steps = history.frames(kind)[-4:]
-    if history.state != "live" or len(steps) < 2 or shown > steps[-1]:
+    if history.state != "live":
         return ""
-    times = [frame.time for frame in (_held(history, kind, step) for step in steps) if frame is not None]
-    gaps = sorted(later - earlier for earlier, later in zip(times, times[1:], strict=False))
-    if not gaps:
+    frames = [frame for step in history.frames(kind)[-4:] if (frame := _held(history, kind, step)) is not None]
+    if len(frames) < 2:
         return ""
+    gaps = sorted(later.time - earlier.time for earlier, later in itertools.pairwise(frames))
     cadence = max(1.0, gaps[len(gaps) // 2])
-    old = history.clock() - times[-1]
+    first, last = frames[0], frames[-1]
+    per_step = (last.time - first.time) / (last.step - first.step)
+    old = history.clock() - (last.time + (shown - last.step) * per_step)
     return f"age {age(old)}" if old > 3 * cadence else ""
 
 

@@ -119,7 +119,8 @@ def _axis(values: list[NDArray[np.float64]], name: str, height: float) -> Axis:
         return value_axis(name, 0.0, 1.0, most=3)
     ordered = np.sort(finite)
     top, bottom = float(ordered[-1]), float(ordered[0])
-    usual = max(abs(float(ordered[int(0.97 * (len(ordered) - 1))])), abs(float(ordered[int(0.03 * (len(ordered) - 1))])))
+    most, least = (float(ordered[int(share * (len(ordered) - 1))]) for share in (0.97, 0.03))
+    usual = max(abs(most), abs(least))
     if usual > 0:
         top, bottom = min(top, 4 * usual), max(bottom, -4 * usual)
     high = _limit(top) if top > 0 else 0.0

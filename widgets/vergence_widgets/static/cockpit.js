@@ -189,8 +189,11 @@ var ChoiceView = class {
 
 // src/format.ts
 var MINUS = "−";
+function thousands(whole) {
+  return String(whole).replace(/\B(?=(\d{3})+$)/g, ",");
+}
 function count(value) {
-  return Math.round(value).toLocaleString("en-US").replace("-", MINUS);
+  return thousands(Math.round(value)).replace("-", MINUS);
 }
 function number(value, digits = 2) {
   if (value === null) return "unknown";
@@ -198,7 +201,7 @@ function number(value, digits = 2) {
   if (value === 0) return value.toFixed(digits);
   const size = Math.abs(value);
   let text;
-  if (size >= 1e3) text = Math.round(value).toLocaleString("en-US");
+  if (size >= 1e3) text = thousands(Math.round(value));
   else if (size < 10 ** -digits) text = String(Number(value.toPrecision(2)));
   else text = value.toFixed(digits);
   return text.replace("-", MINUS);
@@ -465,6 +468,8 @@ var SliderView = class {
     setAttribute(this.slider, "aria-valuemax", String(control.high));
     setAttribute(this.slider, "aria-valuenow", String(shown));
     setAttribute(this.slider, "aria-valuetext", pending ? `${text}, pending, was ${was}` : text);
+    const usual = control.default === null ? "" : `Default ${setting(control.default, control.digits)}. `;
+    setAttribute(this.slider, "title", `${usual}Arrow keys move it, Enter types a value.`);
     setAttribute(this.input, "aria-label", `${control.label}, exact value`);
   }
   wishFor(value) {
@@ -642,7 +647,7 @@ var HeaderView = class {
     if (press !== null) {
       for (const name of ORDER) {
         const word = h("span", {}, LABELS[name]);
-        const button = h("button", { type: "button", class: "vg-button", "data-command": name, "aria-disabled": "true" }, buttonIcon(name), word);
+        const button = h("button", { type: "button", class: "vg-button", "data-command": name }, buttonIcon(name), word);
         button.addEventListener("click", () => {
           if (this.can(name)) press(name);
         });
@@ -694,8 +699,8 @@ var HeaderView = class {
     if (header.rate !== null) setText(this.rate, `${rateText(header.rate)} steps/s`);
     setText(this.costValue, header.cost === null ? "" : percent(header.cost));
     const over = header.cost !== null && header.cost > header.budget;
-    const known = header.cost === null ? "not measured yet, " : "";
-    setText(this.costBudget, `${known}${over ? "over its " : ""}budget ${over ? "of " : ""}${percent(header.budget)}`);
+    const budget = over ? `over its budget of ${percent(header.budget)}` : `budget ${percent(header.budget)}`;
+    setText(this.costBudget, header.cost === null ? "not measured yet" : budget);
     this.cost.classList.toggle("vg-over", over);
     this.writeNote(header);
     for (const name of ORDER) this.writeButton(name, header);
@@ -826,16 +831,18 @@ var HelpView = class {
 // src/pen/stage.ts
 var SMALL = 11;
 var LINE = 13;
+var HAIRLINE = 0.04;
 function font(tokens, bold = false) {
   return `${bold ? 600 : 400} ${SMALL}px ${tokens.font}`;
 }
 function crisp(place2, ratio) {
   return (Math.floor(place2 * ratio) + 0.5) / ratio;
 }
+var OTHER_SIDE = 14;
 function around(x, y, width2, gap, prefer) {
   const top = y - LINE / 2;
-  const right = { left: x + gap, top, cost: prefer === "start" ? 0 : 3 };
-  const left = { left: x - gap - width2, top, cost: prefer === "end" ? 0 : 3 };
+  const right = { left: x + gap, top, cost: prefer === "start" ? 0 : OTHER_SIDE };
+  const left = { left: x - gap - width2, top, cost: prefer === "end" ? 0 : OTHER_SIDE };
   const above = { left: x - width2 / 2, top: y - gap - LINE, cost: prefer === "middle" ? 0 : 4 };
   const below = { left: x - width2 / 2, top: y + gap, cost: prefer === "middle" ? 1 : 5 };
   const places = [right, left, above, below];
@@ -843,7 +850,7 @@ function around(x, y, width2, gap, prefer) {
     places.push({
       left: dx > 0 ? x + gap * 0.7 : x - gap * 0.7 - width2,
       top: dy > 0 ? y + gap * 0.5 : y - gap * 0.5 - LINE,
-      cost: 6
+      cost: dx > 0 === (prefer === "end") ? OTHER_SIDE : 6
     });
   }
   return places.sort((a, b) => a.cost - b.cost);
@@ -930,7 +937,7 @@ function drawCrosshair(ctx, picture, noun, pointed, tokens) {
         const at2 = dotOf(trace, pointed.value);
         if (at2 < 0) continue;
         ring(ctx, trace.px[at2], trace.py[at2], 6, tokens);
-        place2 ??= { x: trace.px[at2], y: trace.py[at2] };
+        place2 ??= { x: trace.px[at2], y: stage.box.top };
         title = title || `${trace.valueName ?? ""} ${sayValue(trace.value[at2], trace.valueName ?? "")}`.trim();
         rows.push({ name: short(stage.xAxis.name), value: number(stage.x.from(trace.px[at2]), 3), reference: false });
         rows.push({ name: short(stage.yAxis.name), value: number(stage.y.from(trace.py[at2])), reference: false });
@@ -944,7 +951,7 @@ function drawCrosshair(ctx, picture, noun, pointed, tokens) {
         if (row !== null) {
           rule(ctx, stage.box.left, row.base, stage.box.right, row.base, tokens);
           title = title || `row of step ${count(row.step)}`;
-          place2 ??= { x: stage.box.left, y: row.base };
+          place2 ??= { x: stage.box.left, y: row.base + 6 };
         }
         continue;
       }
@@ -953,7 +960,7 @@ function drawCrosshair(ctx, picture, noun, pointed, tokens) {
     const x = stage.x.to(pointed.value);
     if (x < stage.box.left - 1 || x > stage.box.right + 1) continue;
     rule(ctx, crisp(x, stage.ratio), stage.box.top, crisp(x, stage.ratio), stage.box.bottom, tokens);
-    place2 ??= { x, y: stage.box.top };
+    place2 ??= { x, y: stage.box.top + 2 };
     if (stage.rows.length > 0) continue;
     for (const trace of stage.traces) {
       if (trace.role !== "data" || !trace.ordered) continue;
@@ -1022,16 +1029,18 @@ function rule(ctx, x0, y0, x1, y1, tokens) {
   ctx.setLineDash([]);
   ctx.stroke();
 }
-function fillReadout(node, title, rows, x, width2) {
+function fillReadout(node, { title, rows, x, y }, width2) {
   node.replaceChildren(h("b", {}, title));
   const list = h("dl", {});
   for (const row of rows) {
-    list.append(h("dt", { class: row.reference ? "vg-reference" : null }, row.name), h("dd", { class: row.reference ? "vg-reference" : null }, row.value));
+    const kind = { class: row.reference ? "vg-reference" : null };
+    list.append(h("dt", kind, row.name), h("dd", kind, row.value));
   }
   if (rows.length > 0) node.append(list);
   node.hidden = false;
   const own = node.offsetWidth;
   const left = x + 10 + own <= width2 ? x + 10 : x - 10 - own;
+  node.style.top = `${y}px`;
   node.style.left = `${Math.max(0, Math.min(width2 - own, left))}px`;
 }
 
@@ -1236,7 +1245,12 @@ function viridis(part, dark) {
 var Page = class {
   constructor(root, events) {
     this.events = events;
-    const sizes = new ResizeObserver(() => events.resized());
+    let width2 = -1;
+    const sizes = new ResizeObserver(() => {
+      if (root.clientWidth === width2) return;
+      width2 = root.clientWidth;
+      events.resized();
+    });
     sizes.observe(root);
     const seen2 = new IntersectionObserver((entries) => {
       this.onScreen = entries[entries.length - 1]?.isIntersecting ?? true;
@@ -1344,6 +1358,9 @@ var WORD_COST = 5e3;
 var PIXEL_COST = 0.12;
 var INERTIA = 8;
 var STRIDE = 3;
+var ROUNDS = 4;
+var UNLUCKY = 9;
+var GRAZE = 25;
 function boxAt(place2, request) {
   return { left: place2.left, top: place2.top, right: place2.left + request.width, bottom: place2.top + request.height };
 }
@@ -1355,54 +1372,63 @@ function inside(place2, request, bounds) {
   };
 }
 function letters2(box) {
-  return { left: box.left - 1, top: box.top + 2, right: box.right + 1, bottom: box.bottom - 2 };
+  return { left: box.left - 1, top: box.top + 2, right: box.right + 1, bottom: box.bottom - 1 };
 }
 function crowding(box, ink, words) {
   let cost = INK_COST * ink.under(letters2(box));
   for (const word of words) if (meets(box, word, WORDS_APART)) cost += WORD_COST;
   return cost;
 }
-function place(requests, bounds, ink, memory, taken = []) {
-  const words = [...taken];
-  const found = [];
-  const order = requests.map((request, i) => ({ request, i }));
-  order.sort((a, b) => b.request.rank - a.request.rank || a.i - b.i);
-  for (const { request } of order) {
-    const liked = request.places[0];
-    if (liked === void 0) continue;
-    const before = memory.get(request.id);
-    let best = null;
-    let bestCost = Infinity;
-    let bestCrowding = Infinity;
-    const weigh = (candidate) => {
-      const crowded = crowding(boxAt(candidate, request), ink, words);
-      const near = before !== void 0 && Math.hypot(candidate.left - before.left, candidate.top - before.top) < 6;
-      const cost = crowded + candidate.cost - (near ? INERTIA : 0);
-      if (cost < bestCost) {
-        best = candidate;
-        bestCost = cost;
-        bestCrowding = crowded;
-      }
-    };
-    for (const candidate of request.places) weigh(inside(candidate, request, bounds));
-    if (bestCrowding > 0) {
-      const home = inside(liked, request, bounds);
-      const dearest = Math.max(...request.places.map((candidate) => candidate.cost));
-      const lowest = bounds.bottom - request.height;
-      const rightmost = bounds.right - request.width;
-      for (let top = bounds.top; top <= lowest; top += STRIDE) {
-        for (let left = bounds.left; left <= rightmost; left += STRIDE) {
-          weigh({ left, top, cost: dearest + PIXEL_COST * Math.hypot(left - home.left, 2 * (top - home.top)) });
-        }
+function settle(request, bounds, ink, words, memory) {
+  const liked = request.places[0];
+  if (liked === void 0) return null;
+  const before = memory.get(request.id);
+  let best = null;
+  const weigh = (candidate) => {
+    const box = boxAt(candidate, request);
+    const crowded = crowding(box, ink, words);
+    const near = before !== void 0 && Math.hypot(candidate.left - before.left, candidate.top - before.top) < 6;
+    const cost = crowded + candidate.cost - (near ? INERTIA : 0);
+    if (best === null || cost < best.cost) best = { request, box, crowded, cost };
+  };
+  for (const candidate of request.places) weigh(inside(candidate, request, bounds));
+  if (best !== null && best.crowded > 0) {
+    const home = inside(liked, request, bounds);
+    const dearest = Math.max(...request.places.map((candidate) => candidate.cost));
+    const lowest = bounds.bottom - request.height;
+    const rightmost = bounds.right - request.width;
+    for (let top = bounds.top; top <= lowest; top += STRIDE) {
+      for (let left = bounds.left; left <= rightmost; left += STRIDE) {
+        weigh({ left, top, cost: dearest + PIXEL_COST * Math.hypot(left - home.left, 2 * (top - home.top)) });
       }
     }
-    if (best === null) continue;
-    const box = boxAt(best, request);
-    memory.set(request.id, { left: box.left, top: box.top });
-    words.push(box);
-    found.push({ id: request.id, box, clear: bestCrowding === 0 });
   }
-  return found;
+  return best;
+}
+function place(requests, bounds, ink, memory, taken = []) {
+  let order = requests.map((request, i) => ({ request, i })).sort((a, b) => b.request.rank - a.request.rank || a.i - b.i);
+  let best = [];
+  let least = Infinity;
+  for (let round = 0; round < ROUNDS; round++) {
+    const words = [...taken];
+    const found = [];
+    for (const { request } of order) {
+      const one = settle(request, bounds, ink, words, memory);
+      if (one === null) continue;
+      words.push(one.box);
+      found.push(one);
+    }
+    const total = found.reduce((sum, one) => sum + one.cost, 0);
+    if (total < least) {
+      best = found;
+      least = total;
+    }
+    const unlucky = new Set(found.filter((one) => one.cost > UNLUCKY).map((one) => one.request.id));
+    if (unlucky.size === 0) break;
+    order = [...order.filter((o) => unlucky.has(o.request.id)), ...order.filter((o) => !unlucky.has(o.request.id))];
+  }
+  for (const { request, box } of best) memory.set(request.id, { left: box.left, top: box.top });
+  return best.map(({ request, box, crowded }) => ({ id: request.id, box, clear: crowded < GRAZE }));
 }
 
 // src/pen/axes.ts
@@ -1475,7 +1501,7 @@ function drawY(stage, plot) {
     const { label } = named2[spot.index];
     letters(ctx, label, box.left - 6 - stage.measure(label), spot.from + SMALL - 1.5, ratio);
   }
-  if (plot.y.scale === "linear" && plot.y.low < 0 && plot.y.high > 0) {
+  if (!rows && plot.y.scale === "linear" && plot.y.low < 0 && plot.y.high > 0) {
     const zero = crisp(stage.y.to(0), ratio);
     ctx.strokeStyle = tokens.hairline;
     strokeLine(ctx, box.left, zero, box.right, zero);
@@ -1555,7 +1581,7 @@ var drawRule = (stage, layer, index) => {
     width: width2,
     height: LINE,
     places,
-    rank: 80 - index,
+    rank: 80 - index / 10,
     tie: null
   });
 };
@@ -1568,15 +1594,17 @@ var drawMark = (stage, layer, index) => {
     return;
   }
   const x = crisp(exact, stage.ratio);
+  const trouble = layer.kind === "trouble";
   ctx.save();
-  ctx.setLineDash([]);
-  ctx.strokeStyle = layer.kind === "trouble" ? tokens.warning : tokens.rule;
-  ctx.lineWidth = 1;
-  ctx.beginPath();
-  ctx.moveTo(x, box.top);
-  ctx.lineTo(x, box.bottom);
-  ctx.stroke();
-  if (layer.kind === "trouble") {
+  if (!trouble) {
+    ctx.setLineDash([]);
+    ctx.strokeStyle = tokens.rule;
+    ctx.lineWidth = 1;
+    ctx.beginPath();
+    ctx.moveTo(x, box.top);
+    ctx.lineTo(x, box.bottom);
+    ctx.stroke();
+  } else {
     ctx.fillStyle = tokens.warning;
     ctx.beginPath();
     ctx.moveTo(x, box.bottom - 8);
@@ -1586,7 +1614,8 @@ var drawMark = (stage, layer, index) => {
     ctx.fill();
   }
   ctx.restore();
-  stage.ink.segment(x, box.top, x, box.bottom, 0.5);
+  if (trouble) stage.ink.disc(x, box.bottom - 4, 5);
+  else stage.ink.segment(x, box.top, x, box.bottom, HAIRLINE);
   stage.traces.push({
     key: `mark/${layer.x}`,
     name: layer.label,
@@ -1619,59 +1648,8 @@ var drawMark = (stage, layer, index) => {
     width: width2,
     height: LINE,
     places: places.sort((a, b) => a.cost - b.cost),
-    rank: 40 - index,
+    rank: 65 - index / 10,
     tie: null
-  });
-};
-var drawSpan = (stage, layer) => {
-  const { ctx, tokens, box } = stage;
-  const y = crisp(stage.y.to(layer.y), stage.ratio);
-  const left = Math.max(box.left, stage.x.to(layer.low));
-  const right = Math.min(box.right, stage.x.to(layer.high));
-  const mid = stage.x.to(layer.mid);
-  ctx.save();
-  ctx.setLineDash([]);
-  ctx.strokeStyle = tokens.reference;
-  ctx.lineWidth = 1.5;
-  ctx.beginPath();
-  ctx.moveTo(left, y);
-  ctx.lineTo(right, y);
-  ctx.stroke();
-  ctx.lineWidth = 1;
-  ctx.beginPath();
-  ctx.moveTo(mid, y - 3.5);
-  ctx.lineTo(mid, y + 3.5);
-  ctx.stroke();
-  ctx.restore();
-  stage.ink.segment(left, y, right, y);
-  stage.ink.segment(mid, y - 4, mid, y + 4);
-  stage.traces.push({
-    key: layer.key,
-    name: layer.label,
-    role: "reference",
-    color: tokens.reference,
-    px: Float64Array.of(stage.x.to(layer.low), mid, stage.x.to(layer.high)),
-    py: Float64Array.of(stage.y.to(layer.y), stage.y.to(layer.y), stage.y.to(layer.y)),
-    ordered: true,
-    readable: false
-  });
-  if (layer.label === "") return;
-  const width2 = stage.measure(layer.label);
-  stage.words.push({
-    id: `${stage.key}/span/${layer.key}`,
-    text: layer.label,
-    color: tokens.second,
-    bold: false,
-    width: width2,
-    height: LINE,
-    places: [
-      { left: left - 6 - width2, top: y - LINE / 2, cost: layer.side === "left" ? 0 : 1 },
-      { left: right + 6, top: y - LINE / 2, cost: layer.side === "right" ? 0 : 1 },
-      { left: mid - width2 / 2, top: y - LINE - 5, cost: 2 },
-      { left: mid - width2 / 2, top: y + 6, cost: 2.5 }
-    ].sort((a, b) => a.cost - b.cost),
-    rank: 60,
-    tie: { x: mid, y }
   });
 };
 var drawLabel = (stage, layer, index) => {
@@ -1690,58 +1668,8 @@ var drawLabel = (stage, layer, index) => {
     width: width2,
     height: LINE,
     places,
-    rank: (layer.bold ? 75 : 55) - index,
-    tie: { x, y }
-  });
-};
-var drawBracket = (stage, layer) => {
-  const { ctx, tokens, box } = stage;
-  const exact = stage.x.to(layer.x);
-  const low = stage.y.to(layer.low);
-  const high = stage.y.to(layer.high);
-  if (!Number.isFinite(exact) || !Number.isFinite(low) || !Number.isFinite(high)) return;
-  const x = crisp(exact, stage.ratio);
-  const inside2 = (y) => Math.min(box.bottom, Math.max(box.top, y));
-  ctx.save();
-  ctx.setLineDash([]);
-  ctx.strokeStyle = tokens.ink;
-  ctx.lineWidth = 1;
-  ctx.beginPath();
-  ctx.moveTo(x, inside2(low));
-  ctx.lineTo(x, inside2(high));
-  ctx.moveTo(x - 3, inside2(low));
-  ctx.lineTo(x + 3, inside2(low));
-  ctx.stroke();
-  ctx.restore();
-  stage.ink.segment(x, inside2(low), x, inside2(high));
-  stage.traces.push({
-    key: layer.key,
-    name: named(layer.key),
-    role: "reference",
-    color: tokens.ink,
-    px: Float64Array.of(exact, exact),
-    py: Float64Array.of(low, high),
-    ordered: true,
-    readable: false
-  });
-  if (layer.label === "") return;
-  const width2 = stage.measure(layer.label, true);
-  const middle = (inside2(low) + inside2(high)) / 2 - LINE / 2;
-  stage.words.push({
-    id: `${stage.key}/bracket/${layer.key}`,
-    text: layer.label,
-    color: tokens.ink,
-    bold: true,
-    width: width2,
-    height: LINE,
-    places: [
-      { left: x - 6 - width2, top: middle, cost: 0 },
-      { left: x + 6, top: middle, cost: 1 },
-      { left: x - 6 - width2, top: Math.max(low, high) - LINE - 3, cost: 2 },
-      { left: x - 6 - width2, top: Math.min(low, high) + 3, cost: 2 }
-    ],
-    rank: 85,
-    tie: { x, y: middle + LINE / 2 }
+    rank: (layer.bold ? 75 : 70) - index / 10,
+    tie: null
   });
 };
 
@@ -1909,7 +1837,7 @@ var drawLine = (stage, layer, index) => {
   ctx.lineCap = layer.dash === "floor" ? "round" : "butt";
   ctx.setLineDash(DASHES[layer.dash]);
   ctx.beginPath();
-  const weight = layer.opacity < FAINT ? 0.3 : 1;
+  const weight = layer.color === "rule" && layer.width < 1 ? HAIRLINE : layer.opacity < FAINT ? 0.3 : 1;
   for (const [from, to] of parts) {
     if (to - from === 1) {
       ctx.moveTo(path.px[from] + layer.width / 2, path.py[from]);
@@ -1957,7 +1885,7 @@ var drawLine = (stage, layer, index) => {
       width: width2,
       height: LINE,
       places: layer.fill ? peakPlaces(path, width2) : alongPlaces(stage, path, width2),
-      rank: 50 - index,
+      rank: 50 - index / 10,
       tie: null
     });
   }
@@ -2033,6 +1961,131 @@ function peakPlaces(path, width2) {
   ];
 }
 
+// src/pen/measures.ts
+function freeHeight(stage, layer, left, right, width2) {
+  const { box } = stage;
+  const wanted = stage.y.to(layer.y);
+  const half = LINE / 2 + 1;
+  const free = (y) => [left - 6 - width2, left - 4].some((from) => {
+    const to = from === left - 4 ? right + 6 + width2 : right + 4;
+    if (from < box.left || to > box.right) return false;
+    return stage.ink.under({ left: from, right: to, top: y - half, bottom: y + half }) === 0;
+  });
+  let best = wanted;
+  let least = Infinity;
+  for (let y = box.top + half; y <= box.bottom - half; y += 3) {
+    const away = Math.abs(y - wanted);
+    if (away < least && free(y)) {
+      best = y;
+      least = away;
+    }
+  }
+  return free(wanted) ? wanted : best;
+}
+var drawSpan = (stage, layer) => {
+  const { ctx, tokens, box } = stage;
+  const left = Math.max(box.left, stage.x.to(layer.low));
+  const right = Math.min(box.right, stage.x.to(layer.high));
+  const mid = stage.x.to(layer.mid);
+  const width2 = stage.measure(layer.label);
+  const y = crisp(freeHeight(stage, layer, left, right, width2), stage.ratio);
+  ctx.save();
+  ctx.setLineDash([]);
+  ctx.strokeStyle = tokens.reference;
+  ctx.lineWidth = 1.5;
+  ctx.beginPath();
+  ctx.moveTo(left, y);
+  ctx.lineTo(right, y);
+  ctx.stroke();
+  ctx.lineWidth = 1;
+  ctx.beginPath();
+  ctx.moveTo(mid, y - 3.5);
+  ctx.lineTo(mid, y + 3.5);
+  ctx.stroke();
+  ctx.restore();
+  stage.ink.segment(left, y, right, y);
+  stage.ink.segment(mid, y - 4, mid, y + 4);
+  stage.traces.push({
+    key: layer.key,
+    name: layer.label,
+    role: "reference",
+    color: tokens.reference,
+    px: Float64Array.of(stage.x.to(layer.low), mid, stage.x.to(layer.high)),
+    py: Float64Array.of(y, y, y),
+    ordered: true,
+    readable: false
+  });
+  if (layer.label === "") return;
+  stage.words.push({
+    id: `${stage.key}/span/${layer.key}`,
+    text: layer.label,
+    color: tokens.second,
+    bold: false,
+    width: width2,
+    height: LINE,
+    places: [
+      { left: left - 6 - width2, top: y - LINE / 2, cost: layer.side === "left" ? 0 : 1 },
+      { left: right + 6, top: y - LINE / 2, cost: layer.side === "right" ? 0 : 1 },
+      { left: mid - width2 / 2, top: y - LINE - 5, cost: 2 },
+      { left: mid - width2 / 2, top: y + 6, cost: 2.5 }
+    ].sort((a, b) => a.cost - b.cost),
+    rank: 72,
+    tie: null
+  });
+};
+var drawBracket = (stage, layer) => {
+  const { ctx, tokens, box } = stage;
+  const exact = stage.x.to(layer.x);
+  const low = stage.y.to(layer.low);
+  const high = stage.y.to(layer.high);
+  if (!Number.isFinite(exact) || !Number.isFinite(low) || !Number.isFinite(high)) return;
+  const x = crisp(exact, stage.ratio);
+  const inside2 = (y) => Math.min(box.bottom, Math.max(box.top, y));
+  ctx.save();
+  ctx.setLineDash([]);
+  ctx.strokeStyle = tokens.ink;
+  ctx.lineWidth = 1;
+  ctx.beginPath();
+  ctx.moveTo(x, inside2(low));
+  ctx.lineTo(x, inside2(high));
+  ctx.moveTo(x - 3, inside2(low));
+  ctx.lineTo(x + 3, inside2(low));
+  ctx.stroke();
+  ctx.restore();
+  stage.ink.segment(x, inside2(low), x, inside2(high));
+  stage.traces.push({
+    key: layer.key,
+    name: named(layer.key),
+    role: "reference",
+    color: tokens.ink,
+    px: Float64Array.of(exact, exact),
+    py: Float64Array.of(low, high),
+    ordered: true,
+    readable: false
+  });
+  if (layer.label === "") return;
+  const width2 = stage.measure(layer.label, true);
+  const asked = layer.label_y == null ? NaN : stage.y.to(layer.label_y);
+  const middle = (Number.isFinite(asked) ? asked : (inside2(low) + inside2(high)) / 2) - LINE / 2;
+  stage.words.push({
+    id: `${stage.key}/bracket/${layer.key}`,
+    text: layer.label,
+    color: tokens.ink,
+    bold: true,
+    width: width2,
+    height: LINE,
+    places: [
+      { left: x - 6 - width2, top: middle, cost: 0 },
+      { left: x + 6, top: middle, cost: 1 },
+      { left: x - 6 - width2, top: Math.max(low, high) - LINE - 3, cost: 2 },
+      { left: x - 6 - width2, top: Math.min(low, high) + 3, cost: 2 }
+    ],
+    rank: 78,
+    tie: null,
+    optional: true
+  });
+};
+
 // src/pen/ridge.ts
 var VISIBLE = 4e-3;
 function curve(stage, x, density, base, rise, peak) {
@@ -2051,6 +2104,7 @@ function seen(path, base, rise) {
   const above = (i) => base - path.py[i] > VISIBLE * rise;
   while (from < to && !above(from)) from += 1;
   while (to > from && !above(to)) to -= 1;
+  if (!above(from)) return null;
   return [Math.max(0, from - 1), Math.min(path.py.length - 1, to + 1)];
 }
 function outline(ctx, path, [from, to], top) {
@@ -2089,6 +2143,7 @@ var drawRidge = (stage, layer) => {
       if (density === void 0) continue;
       const path = curve(stage, layer.x, density, base, rise, peak);
       const part = seen(path, base, rise);
+      if (part === null) continue;
       const ceiling = base - rise;
       ctx.beginPath();
       outline(ctx, path, part, ceiling);
@@ -2288,7 +2343,8 @@ function measurer(ctx, tokens) {
 function draw(stage, layer, index) {
   const pen = PENS[layer.type];
   if (pen === void 0) {
-    throw new Error(`it holds a layer of kind "${layer.type}", which this cockpit cannot draw. Restart the kernel and reload the page, so that both sides are of one version`);
+    const cure = "Restart the kernel and reload the page, so that both sides are of one version";
+    throw new Error(`it holds a layer of kind "${layer.type}", which this cockpit cannot draw. ${cure}`);
   }
   pen(stage, layer, index);
 }
@@ -2330,7 +2386,8 @@ function drawPicture(paper, panel) {
 }
 function writeWords(stage, memory) {
   const { box } = stage;
-  const bounds = { left: box.left + 3, top: box.top, right: box.right, bottom: box.bottom };
+  const over = stage.yAxis.name === "" ? BARE_ROW - 1 : 0;
+  const bounds = { left: box.left + 3, top: box.top - over, right: box.right, bottom: box.bottom };
   const byId = /* @__PURE__ */ new Map();
   const requests = [];
   for (const words of stage.words) {
@@ -2340,6 +2397,8 @@ function writeWords(stage, memory) {
   const written = [];
   for (const { id, box: at2, clear } of place(requests, bounds, stage.ink, memory)) {
     const words = byId.get(id);
+    const home = words.places[0];
+    if (words.optional === true && (!clear || Math.hypot(at2.left - home.left, at2.top - home.top) > FAR)) continue;
     if (words.tie !== null) tie(stage, words.tie, at2);
     if (words.paint !== void 0) words.paint(stage.ctx, at2);
     else write(stage, words, at2);
@@ -2373,11 +2432,12 @@ function tie(stage, from, at2) {
 }
 function readBack(picture) {
   const series = {};
+  const value = (v) => Number.isFinite(v) ? v : null;
   for (const stage of picture.stages) {
     for (const trace of stage.traces) {
       series[`${stage.key}/${trace.key}`] = {
-        x: Array.from(trace.px, (p) => stage.x.from(p)),
-        y: Array.from(trace.py, (p) => stage.y.from(p))
+        x: Array.from(trace.px, (p) => value(stage.x.from(p))),
+        y: Array.from(trace.py, (p) => value(stage.y.from(p)))
       };
     }
   }
@@ -2390,7 +2450,10 @@ function drawTable(panel) {
   const { columns, rows } = panel.table;
   if (columns.length === 0) return h("p", { class: "vg-note-text" }, "There are no numbers to list yet.");
   const head = h("tr", {});
-  for (const column of columns) head.append(h("th", { scope: "col" }, column));
+  columns.forEach((column, i) => {
+    const numeric = i > 0 && rows.length > 0 && rows.every((row) => NUMERIC.test((row[i] ?? "").trim()));
+    head.append(h("th", { scope: "col", class: numeric ? "vg-number" : null }, column));
+  });
   const body = h("tbody", {});
   for (const row of rows) {
     const line2 = h("tr", {});
@@ -2405,6 +2468,7 @@ function drawTable(panel) {
 }
 
 // src/panel.ts
+var TIGHTER = ["vg-tight", "vg-tighter", "vg-tightest"];
 var PanelView = class {
   constructor(noun, view, crosshair, redraw) {
     this.noun = noun;
@@ -2413,10 +2477,10 @@ var PanelView = class {
     const endsId = `vg-${view}-${noun}-ends`;
     this.nounNode = h("button", { type: "button", class: "vg-noun", "aria-describedby": endsId }, noun);
     this.ends = h("div", { class: "vg-ends", role: "tooltip", id: endsId });
-    this.headline = h("span", { class: "vg-headline" }, this.value, this.reference);
+    this.headline = h("span", { class: "vg-headline" }, this.valueName, this.value, this.reference);
     this.title = h("h3", { class: "vg-title" }, this.nounNode, this.when, this.unit, this.headline);
     this.plot.append(this.lower, this.upper);
-    this.body.append(this.plot, this.readout, this.note, this.tableBox, this.tableButton);
+    this.body.append(this.plot, this.readout, this.note, this.tableBox, this.tableButton, this.causeButton);
     this.section = h(
       "section",
       { class: "vg-panel", "data-panel": noun, "data-state": "empty", tabindex: 0, "aria-label": `Panel ${noun}` },
@@ -2426,6 +2490,10 @@ var PanelView = class {
       this.foot
     );
     this.tableButton.addEventListener("click", () => this.toggleTable());
+    this.causeButton.addEventListener("click", () => {
+      this.showsLast = false;
+      this.redraw(this.noun);
+    });
     this.plot.addEventListener("pointermove", (event) => {
       const box = this.plot.getBoundingClientRect();
       if (this.picture !== null) crosshair.point(pointAt(this.picture, noun, event.clientX - box.left, event.clientY - box.top));
@@ -2437,6 +2505,7 @@ var PanelView = class {
   nounNode;
   when = h("span", { class: "vg-when" });
   unit = h("span", { class: "vg-unit" });
+  valueName = h("b", { class: "vg-value-name" });
   value = h("b", {});
   reference = h("span", { class: "vg-small" });
   headline;
@@ -2450,9 +2519,11 @@ var PanelView = class {
   note = h("div", { class: "vg-note", hidden: true });
   tableBox = h("div", { class: "vg-table-box", hidden: true, tabindex: 0 });
   tableButton = h("button", { type: "button", class: "vg-quiet vg-table-button" }, "Table");
-  footLeft = h("span", {});
+  causeButton = h("button", { type: "button", class: "vg-quiet vg-cause-button", hidden: true }, "Show cause");
+  footWords = h("span", {});
+  footLate = h("b", {});
   footRight = h("span", { class: "vg-right" });
-  foot = h("div", { class: "vg-foot" }, this.footLeft, this.footRight);
+  foot = h("div", { class: "vg-foot" }, h("span", {}, this.footWords, this.footLate), this.footRight);
   panel = null;
   /** The last one that could be drawn; a failed panel still shows it on request. */
   good = null;
@@ -2463,7 +2534,10 @@ var PanelView = class {
   drawError = "";
   width = 0;
   height = 0;
+  /** What the lines held when they were last fitted: measuring them costs a layout, and numbers keep their width. */
+  fitted = "";
   footHeight = 0;
+  upperUsed = false;
   stopListening;
   dispose() {
     this.stopListening();
@@ -2479,7 +2553,9 @@ var PanelView = class {
   /** The size changed: words may stand elsewhere, and what had no room may have some. */
   resized() {
     this.memory.clear();
-    this.section.classList.remove("vg-tight", "vg-tighter");
+    this.section.classList.remove(...TIGHTER);
+    this.fitted = "";
+    this.width = 0;
     this.footHeight = 0;
     this.foot.style.minHeight = "";
   }
@@ -2487,10 +2563,13 @@ var PanelView = class {
   update(panel, tokens) {
     this.panel = panel;
     this.drawError = "";
-    if (panel.state !== "failed") this.showsLast = false;
-    const wantsPlot = panel.plots.length > 0 && panel.state !== "empty" && panel.state !== "loading";
-    if (wantsPlot && (panel.state !== "failed" || this.showsLast)) this.paint(panel, tokens);
-    if (panel.state === "failed" && this.good === null && panel.plots.length > 0) this.good = panel;
+    if (panel.state === "failed") {
+      if (panel.plots.length > 0) this.good = panel;
+      if (this.showsLast && this.good !== null) this.paint(this.good, tokens);
+    } else if (panel.plots.length > 0 && panel.state !== "empty" && panel.state !== "loading") {
+      this.paint(panel, tokens);
+    }
+    if (this.state !== "failed") this.showsLast = false;
     this.write(panel);
   }
   get state() {
@@ -2512,14 +2591,10 @@ var PanelView = class {
     }
   }
   onPaper(panel, tokens) {
-    const width2 = Math.floor(this.body.getBoundingClientRect().width);
-    const height = this.body.clientHeight;
-    if (width2 === 0 || height === 0) return this.picture;
     const ratio = window.devicePixelRatio || 1;
-    if (width2 !== this.width || height !== this.height) this.memory.clear();
-    this.width = width2;
-    this.height = height;
-    this.fitCanvases(width2, height, ratio);
+    if (this.width === 0) this.measure(ratio);
+    const { width: width2, height } = this;
+    if (width2 === 0 || height === 0) return this.picture;
     const ctx = this.lower.getContext("2d");
     if (ctx === null) throw new Error("this browser gives no canvas to draw on");
     const picture = drawPicture({ ctx, width: width2, height, ratio, tokens, memory: this.memory }, panel);
@@ -2529,8 +2604,12 @@ var PanelView = class {
   tokens = null;
   /* Columns of a grid begin between pixels. A canvas that does too is resampled, and its words are blurred; so it
    * is moved to the next whole pixel and given a whole number of them. */
-  fitCanvases(width2, height, ratio) {
-    const box = this.plot.getBoundingClientRect();
+  measure(ratio) {
+    const box = this.body.getBoundingClientRect();
+    const width2 = Math.floor(box.width);
+    const height = Math.floor(box.height);
+    this.width = width2;
+    this.height = height;
     const shift = (place2) => `${(Math.round(place2 * ratio) / ratio - place2).toFixed(3)}px`;
     const left = shift(box.left);
     const top = shift(box.top);
@@ -2556,19 +2635,28 @@ var PanelView = class {
     show(this.headline, headline !== null);
     if (headline !== null) {
       const name = headline.name === panel.noun ? "" : headline.name;
-      setText(this.value, `${name} ${headline.text}`.trim());
+      setText(this.valueName, name === "" ? "" : `${name} `);
+      setText(this.value, headline.text);
       setText(this.reference, headline.reference || "no reference");
     }
-    this.ends.replaceChildren(...this.endsInWords.map((end) => h("p", {}, end)));
-    this.fitTitle();
+    if (this.ends.textContent !== this.endsInWords.join("")) {
+      this.ends.replaceChildren(...this.endsInWords.map((end) => h("p", {}, end)));
+    }
     this.writeBody(panel, state);
     this.writeFoot(panel, state);
   }
-  /* What does not fit beside the headline is left to the axis, which says it too; never cut in the middle. */
-  fitTitle() {
+  /** After all panels are written: what does not fit its line gives way, never cut in the middle. */
+  fit() {
+    const shape = (this.title.textContent + "|" + this.foot.textContent).replace(/\d/g, "0");
+    if (shape === this.fitted) return;
+    this.fitted = shape;
     const fits = () => this.title.scrollWidth <= this.title.clientWidth + 1;
-    if (!fits()) this.section.classList.add("vg-tight");
-    if (!fits()) this.section.classList.add("vg-tighter");
+    for (const less of TIGHTER) if (!fits()) this.section.classList.add(less);
+    const tall = this.foot.scrollHeight;
+    if (tall > this.footHeight) {
+      this.footHeight = tall;
+      this.foot.style.minHeight = `${tall}px`;
+    }
   }
   writeBody(panel, state) {
     const last = this.good;
@@ -2583,7 +2671,8 @@ var PanelView = class {
         })
       );
     }
-    show(this.tableButton, hasTable);
+    show(this.causeButton, this.showsLast);
+    show(this.tableButton, hasTable && !this.showsLast);
     setText(this.tableButton, this.showsTable ? "Plot" : "Table");
     setAttribute(this.tableButton, "aria-pressed", String(this.showsTable));
     const table = this.showsTable && hasTable;
@@ -2600,34 +2689,28 @@ var PanelView = class {
     else this.drawUpper(this.crosshair.pointed);
   }
   writeFoot(panel, state) {
-    const left = panel.foot_left.filter((t) => t !== "").map((t) => document.createTextNode(t));
-    const withCommas = [];
-    left.forEach((node, i) => withCommas.push(...i > 0 ? [document.createTextNode(", "), node] : [node]));
-    if (panel.late !== "") {
-      withCommas.push(document.createTextNode(withCommas.length > 0 ? ", " : ""), h("b", {}, panel.late));
-    }
+    const left = panel.foot_left.filter((t) => t !== "").join(", ");
+    setText(this.footWords, panel.late !== "" && left !== "" ? `${left}, ` : left);
+    setText(this.footLate, panel.late);
     const right = panel.foot_right.filter((t) => t !== "");
     const beyond = state === "live" || state === "stopped" ? this.picture?.beyond ?? 0 : 0;
     if (beyond > 0 && !right.some((t) => t.includes("beyond"))) right.push(`${count(beyond)} beyond the frame`);
-    this.footLeft.replaceChildren(...withCommas);
     setText(this.footRight, right.join(", "));
-    const tall = this.foot.scrollHeight;
-    if (tall > this.footHeight) {
-      this.footHeight = tall;
-      this.foot.style.minHeight = `${tall}px`;
-    }
   }
   drawUpper(pointed) {
+    const nothing = pointed === null || this.picture === null || this.tokens === null || this.plot.hidden;
+    if (nothing && !this.upperUsed) return;
     const ctx = this.upper.getContext("2d");
     if (ctx === null) return;
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.clearRect(0, 0, this.upper.width, this.upper.height);
     this.readout.hidden = true;
+    this.upperUsed = !nothing;
     if (pointed === null || this.picture === null || this.tokens === null || this.plot.hidden) return;
     const ratio = this.upper.width / Math.max(1, this.width);
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     const read = drawCrosshair(ctx, this.picture, this.noun, pointed, this.tokens);
-    if (read !== null) fillReadout(this.readout, read.title, read.rows, read.x, this.width);
+    if (read !== null) fillReadout(this.readout, read, this.width);
   }
   drawn() {
     const picture = this.picture;
@@ -2638,7 +2721,7 @@ var PanelView = class {
       state: this.state,
       headline: hidden ? null : {
         name,
-        text: (this.value.textContent ?? "").replace(name, "").trim(),
+        text: this.value.textContent ?? "",
         reference: this.reference.textContent ?? ""
       },
       series: picture === null ? {} : readBack(picture),
@@ -2798,7 +2881,8 @@ var Cockpit = class {
   lastHeard = performance.now();
   lastKey = -KEY_EVERY_MS;
   asked = 0;
-  farewell = null;
+  /** What the cockpit itself has to say beside the notices of the run. */
+  own = null;
   dispose() {
     this.page.dispose();
     this.commands.dispose();
@@ -2820,6 +2904,15 @@ var Cockpit = class {
   receive(content, buffers) {
     const message = content;
     this.lastHeard = performance.now();
+    try {
+      this.take(message, buffers);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.own = { severity: "warning", step: null, text: `A message from the kernel could not be read. ${why}` };
+      this.schedule();
+    }
+  }
+  take(message, buffers) {
     if (message.type === "ping") this.send?.({ type: "pong", id: message.id });
     else if (message.type === "frame") this.frame(unpack(message, buffers));
     else if (message.type === "frozen") this.frozen(message.where);
@@ -2841,7 +2934,7 @@ var Cockpit = class {
   }
   frozen(where) {
     const place2 = where === "" ? "" : ` The whole record is in ${where}.`;
-    this.farewell = { severity: "note", step: null, text: `This cockpit gives way to a still picture.${place2}` };
+    this.own = { severity: "note", step: null, text: `This cockpit gives way to a still picture.${place2}` };
     this.schedule();
   }
   control(name, value) {
@@ -2873,13 +2966,16 @@ var Cockpit = class {
     const frame = this.feed.frame;
     if (frame === null || this.root.clientWidth === 0) return;
     const began = performance.now();
-    this.header.update(frame.header);
-    this.header.heard((began - this.lastHeard) / 1e3);
-    this.notices.update(this.farewell === null ? frame.notices : [...frame.notices, this.farewell]);
-    this.controls.update(frame.controls, frame.header.controls_note);
-    this.writeSaved(frame);
-    this.arrange(frame.order);
+    this.notices.update(this.own === null ? frame.notices : [...frame.notices, this.own]);
+    if (this.undrawn > 0) {
+      this.header.update(frame.header);
+      this.header.heard((began - this.lastHeard) / 1e3);
+      this.controls.update(frame.controls, frame.header.controls_note);
+      this.writeSaved(frame);
+      this.arrange(frame.order);
+    }
     for (const noun of this.feed.take()) this.drawPanel(noun);
+    for (const panel of this.panels.values()) panel.fit();
     setAttribute(this.root, "data-state", frame.header.state);
     setAttribute(this.root, "data-step", String(frame.header.step));
     setAttribute(this.root, "aria-label", `Cockpit of ${frame.header.name}`);
@@ -2908,7 +3004,10 @@ var Cockpit = class {
     const kept = new Map(this.panels);
     this.panels.clear();
     for (const noun of order) {
-      const panel = kept.get(noun) ?? new PanelView(noun, this.view, this.crosshair, (which) => this.drawPanel(which));
+      const panel = kept.get(noun) ?? new PanelView(noun, this.view, this.crosshair, (which) => {
+        this.drawPanel(which);
+        this.panels.get(which)?.fit();
+      });
       kept.delete(noun);
       this.panels.set(noun, panel);
       this.grid.append(panel.section);

@@ -8,7 +8,7 @@ import { crisp, font, letters, SMALL, type Stage } from "./stage.ts";
 
 /** Room over a plot for what its y axis measures, and between two plots that say nothing there. */
 const NAME_ROW = 17;
-const BARE_ROW = 9;
+export const BARE_ROW = 9;
 const TICK_ROW = 18;
 const X_NAME_ROW = 13;
 const HIDDEN_X_ROW = 3;
@@ -86,7 +86,7 @@ function drawY(stage: Stage, plot: Plot): void {
     const { label } = named[spot.index]!;
     letters(ctx, label, box.left - 6 - stage.measure(label), spot.from + SMALL - 1.5, ratio);
   }
-  if (plot.y.scale === "linear" && plot.y.low < 0 && plot.y.high > 0) {
+  if (!rows && plot.y.scale === "linear" && plot.y.low < 0 && plot.y.high > 0) {
     // Nought is where a sum changes sign; it is an axis, not a grid line.
     const zero = crisp(stage.y.to(0), ratio);
     ctx.strokeStyle = tokens.hairline;

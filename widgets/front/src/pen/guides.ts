@@ -1,9 +1,9 @@
-/* What data are read against: reference lines, control changes, whiskers, and words at a place. */
+/* What data are read against: reference lines, control changes, and words at a place. */
 
 import type { Place } from "../labels.ts";
-import type { BracketLayer, LabelLayer, MarkLayer, RuleLayer, SpanLayer } from "../spec.ts";
+import type { LabelLayer, MarkLayer, RuleLayer } from "../spec.ts";
 import { DASHES, wordColor } from "../theme.ts";
-import { around, crisp, LINE, named, type Pen } from "./stage.ts";
+import { around, crisp, HAIRLINE, LINE, named, type Pen } from "./stage.ts";
 
 export const drawRule: Pen<RuleLayer> = (stage, layer, index) => {
   const { ctx, box, tokens } = stage;
@@ -56,7 +56,7 @@ export const drawRule: Pen<RuleLayer> = (stage, layer, index) => {
     width,
     height: LINE,
     places,
-    rank: 80 - index,
+    rank: 80 - index / 10,
     tie: null,
   });
 };
@@ -70,15 +70,17 @@ export const drawMark: Pen<MarkLayer> = (stage, layer, index) => {
     return;
   }
   const x = crisp(exact, stage.ratio);
+  const trouble = layer.kind === "trouble";
   ctx.save();
-  ctx.setLineDash([]);
-  ctx.strokeStyle = layer.kind === "trouble" ? tokens.warning : tokens.rule;
-  ctx.lineWidth = 1;
-  ctx.beginPath();
-  ctx.moveTo(x, box.top);
-  ctx.lineTo(x, box.bottom);
-  ctx.stroke();
-  if (layer.kind === "trouble") {
+  if (!trouble) {
+    ctx.setLineDash([]);
+    ctx.strokeStyle = tokens.rule;
+    ctx.lineWidth = 1;
+    ctx.beginPath();
+    ctx.moveTo(x, box.top);
+    ctx.lineTo(x, box.bottom);
+    ctx.stroke();
+  } else {
     ctx.fillStyle = tokens.warning;
     ctx.beginPath();
     ctx.moveTo(x, box.bottom - 8);
@@ -88,7 +90,8 @@ export const drawMark: Pen<MarkLayer> = (stage, layer, index) => {
     ctx.fill();
   }
   ctx.restore();
-  stage.ink.segment(x, box.top, x, box.bottom, 0.5);
+  if (trouble) stage.ink.disc(x, box.bottom - 4, 5);
+  else stage.ink.segment(x, box.top, x, box.bottom, HAIRLINE);
   stage.traces.push({
     key: `mark/${layer.x}`,
     name: layer.label,
@@ -121,60 +124,8 @@ export const drawMark: Pen<MarkLayer> = (stage, layer, index) => {
     width,
     height: LINE,
     places: places.sort((a, b) => a.cost - b.cost),
-    rank: 40 - index,
+    rank: 65 - index / 10,
     tie: null,
-  });
-};
-
-export const drawSpan: Pen<SpanLayer> = (stage, layer) => {
-  const { ctx, tokens, box } = stage;
-  const y = crisp(stage.y.to(layer.y), stage.ratio);
-  const left = Math.max(box.left, stage.x.to(layer.low));
-  const right = Math.min(box.right, stage.x.to(layer.high));
-  const mid = stage.x.to(layer.mid);
-  ctx.save();
-  ctx.setLineDash([]);
-  ctx.strokeStyle = tokens.reference;
-  ctx.lineWidth = 1.5;
-  ctx.beginPath();
-  ctx.moveTo(left, y);
-  ctx.lineTo(right, y);
-  ctx.stroke();
-  ctx.lineWidth = 1;
-  ctx.beginPath();
-  ctx.moveTo(mid, y - 3.5);
-  ctx.lineTo(mid, y + 3.5);
-  ctx.stroke();
-  ctx.restore();
-  stage.ink.segment(left, y, right, y);
-  stage.ink.segment(mid, y - 4, mid, y + 4);
-  stage.traces.push({
-    key: layer.key,
-    name: layer.label,
-    role: "reference",
-    color: tokens.reference,
-    px: Float64Array.of(stage.x.to(layer.low), mid, stage.x.to(layer.high)),
-    py: Float64Array.of(stage.y.to(layer.y), stage.y.to(layer.y), stage.y.to(layer.y)),
-    ordered: true,
-    readable: false,
-  });
-  if (layer.label === "") return;
-  const width = stage.measure(layer.label);
-  stage.words.push({
-    id: `${stage.key}/span/${layer.key}`,
-    text: layer.label,
-    color: tokens.second,
-    bold: false,
-    width,
-    height: LINE,
-    places: [
-      { left: left - 6 - width, top: y - LINE / 2, cost: layer.side === "left" ? 0 : 1 },
-      { left: right + 6, top: y - LINE / 2, cost: layer.side === "right" ? 0 : 1 },
-      { left: mid - width / 2, top: y - LINE - 5, cost: 2 },
-      { left: mid - width / 2, top: y + 6, cost: 2.5 },
-    ].sort((a, b) => a.cost - b.cost),
-    rank: 60,
-    tie: { x: mid, y },
   });
 };
 
@@ -194,58 +145,7 @@ export const drawLabel: Pen<LabelLayer> = (stage, layer, index) => {
     width,
     height: LINE,
     places,
-    rank: (layer.bold ? 75 : 55) - index,
-    tie: { x, y },
-  });
-};
-
-export const drawBracket: Pen<BracketLayer> = (stage, layer) => {
-  const { ctx, tokens, box } = stage;
-  const exact = stage.x.to(layer.x);
-  const low = stage.y.to(layer.low);
-  const high = stage.y.to(layer.high);
-  if (!Number.isFinite(exact) || !Number.isFinite(low) || !Number.isFinite(high)) return;
-  const x = crisp(exact, stage.ratio);
-  const inside = (y: number): number => Math.min(box.bottom, Math.max(box.top, y));
-  ctx.save();
-  ctx.setLineDash([]);
-  ctx.strokeStyle = tokens.ink;
-  ctx.lineWidth = 1;
-  ctx.beginPath();
-  ctx.moveTo(x, inside(low));
-  ctx.lineTo(x, inside(high));
-  ctx.moveTo(x - 3, inside(low));
-  ctx.lineTo(x + 3, inside(low));
-  ctx.stroke();
-  ctx.restore();
-  stage.ink.segment(x, inside(low), x, inside(high));
-  stage.traces.push({
-    key: layer.key,
-    name: named(layer.key),
-    role: "reference",
-    color: tokens.ink,
-    px: Float64Array.of(exact, exact),
-    py: Float64Array.of(low, high),
-    ordered: true,
-    readable: false,
-  });
-  if (layer.label === "") return;
-  const width = stage.measure(layer.label, true);
-  const middle = (inside(low) + inside(high)) / 2 - LINE / 2;
-  stage.words.push({
-    id: `${stage.key}/bracket/${layer.key}`,
-    text: layer.label,
-    color: tokens.ink,
-    bold: true,
-    width,
-    height: LINE,
-    places: [
-      { left: x - 6 - width, top: middle, cost: 0 },
-      { left: x + 6, top: middle, cost: 1 },
-      { left: x - 6 - width, top: Math.max(low, high) - LINE - 3, cost: 2 },
-      { left: x - 6 - width, top: Math.min(low, high) + 3, cost: 2 },
-    ],
-    rank: 85,
-    tie: { x, y: middle + LINE / 2 },
+    rank: (layer.bold ? 75 : 70) - index / 10,
+    tie: null,
   });
 };

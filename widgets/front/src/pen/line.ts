@@ -4,7 +4,7 @@ import type { Place } from "../labels.ts";
 import { at, type LineLayer } from "../spec.ts";
 import { DASHES, stroke, wordColor } from "../theme.ts";
 import { fillUnder, tintTo } from "./histogram.ts";
-import { LINE, named, type Pen, type Stage } from "./stage.ts";
+import { HAIRLINE, LINE, named, type Pen, type Stage } from "./stage.ts";
 import { thinned } from "./thin.ts";
 
 /* Below this a line is a faint backdrop: words may cross it when nothing better is free. */
@@ -71,7 +71,7 @@ export const drawLine: Pen<LineLayer> = (stage, layer, index) => {
   ctx.lineCap = layer.dash === "floor" ? "round" : "butt";
   ctx.setLineDash(DASHES[layer.dash] as number[]);
   ctx.beginPath();
-  const weight = layer.opacity < FAINT ? 0.3 : 1;
+  const weight = layer.color === "rule" && layer.width < 1 ? HAIRLINE : layer.opacity < FAINT ? 0.3 : 1;
   for (const [from, to] of parts) {
     if (to - from === 1) {
       // A lone value between two gaps has no line to either side; as a dot it is still seen.
@@ -120,7 +120,7 @@ export const drawLine: Pen<LineLayer> = (stage, layer, index) => {
       width,
       height: LINE,
       places: layer.fill ? peakPlaces(path, width) : alongPlaces(stage, path, width),
-      rank: 50 - index,
+      rank: 50 - index / 10,
       tie: null,
     });
   }

@@ -9,9 +9,10 @@ import { Ink, place, type Box, type Memory, type Request } from "../labels.ts";
 import { scale } from "../scale.ts";
 import type { Layer, Panel, Plot } from "../spec.ts";
 import type { Tokens } from "../theme.ts";
-import { drawAxes, layPlots } from "./axes.ts";
-import { drawBracket, drawLabel, drawMark, drawRule, drawSpan } from "./guides.ts";
+import { BARE_ROW, drawAxes, layPlots } from "./axes.ts";
+import { drawLabel, drawMark, drawRule } from "./guides.ts";
 import { drawLine } from "./line.ts";
+import { drawBracket, drawSpan } from "./measures.ts";
 import { drawRidge } from "./ridge.ts";
 import { drawPoints } from "./scatter.ts";
 import { font, letters, type Pen, type Stage, type Words } from "./stage.ts";
@@ -71,7 +72,8 @@ function measurer(ctx: CanvasRenderingContext2D, tokens: Tokens): (text: string,
 function draw(stage: Stage, layer: Layer, index: number): void {
   const pen = PENS[layer.type] as Pen<Layer> | undefined;
   if (pen === undefined) {
-    throw new Error(`it holds a layer of kind "${layer.type}", which this cockpit cannot draw. Restart the kernel and reload the page, so that both sides are of one version`);
+    const cure = "Restart the kernel and reload the page, so that both sides are of one version";
+    throw new Error(`it holds a layer of kind "${layer.type}", which this cockpit cannot draw. ${cure}`);
   }
   pen(stage, layer, index);
 }
@@ -115,7 +117,9 @@ export function drawPicture(paper: Paper, panel: Panel): Picture {
 
 function writeWords(stage: Stage, memory: Memory): Written[] {
   const { box } = stage;
-  const bounds: Box = { left: box.left + 3, top: box.top, right: box.right, bottom: box.bottom };
+  // Where nothing is said over a plot, its own words may use the room.
+  const over = stage.yAxis.name === "" ? BARE_ROW - 1 : 0;
+  const bounds: Box = { left: box.left + 3, top: box.top - over, right: box.right, bottom: box.bottom };
   const byId = new Map<string, Words>();
   const requests: Request[] = [];
   for (const words of stage.words) {
@@ -125,6 +129,8 @@ function writeWords(stage: Stage, memory: Memory): Written[] {
   const written: Written[] = [];
   for (const { id, box: at, clear } of place(requests, bounds, stage.ink, memory)) {
     const words = byId.get(id)!;
+    const home = words.places[0]!;
+    if (words.optional === true && (!clear || Math.hypot(at.left - home.left, at.top - home.top) > FAR)) continue;
     if (words.tie !== null) tie(stage, words.tie, at);
     if (words.paint !== undefined) words.paint(stage.ctx, at);
     else write(stage, words, at);
@@ -160,14 +166,17 @@ function tie(stage: Stage, from: { x: number; y: number }, at: Box): void {
   ctx.stroke();
 }
 
-/** Data read back from the drawing: pixels turned into values again by the axes they were drawn on. */
-export function readBack(picture: Picture): Record<string, { x: number[]; y: number[] }> {
-  const series: Record<string, { x: number[]; y: number[] }> = {};
+export type Series = Record<string, { x: (number | null)[]; y: (number | null)[] }>;
+
+/** Data read back from the drawing: pixels turned into values again by the axes they were drawn on; null is a gap. */
+export function readBack(picture: Picture): Series {
+  const series: Series = {};
+  const value = (v: number): number | null => (Number.isFinite(v) ? v : null);
   for (const stage of picture.stages) {
     for (const trace of stage.traces) {
       series[`${stage.key}/${trace.key}`] = {
-        x: Array.from(trace.px, (p) => stage.x.from(p)),
-        y: Array.from(trace.py, (p) => stage.y.from(p)),
+        x: Array.from(trace.px, (p) => value(stage.x.from(p))),
+        y: Array.from(trace.py, (p) => value(stage.y.from(p))),
       };
     }
   }

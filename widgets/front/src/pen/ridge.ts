@@ -22,13 +22,14 @@ function curve(stage: Stage, x: Numbers, density: Numbers, base: number, rise: n
   return { px, py };
 }
 
-/* From the first to the last place where something is seen. */
-function seen(path: Curve, base: number, rise: number): [number, number] {
+/* From the first to the last place where something is seen; null where nothing is. */
+function seen(path: Curve, base: number, rise: number): [number, number] | null {
   let from = 0;
   let to = path.py.length - 1;
   const above = (i: number): boolean => base - path.py[i]! > VISIBLE * rise;
   while (from < to && !above(from)) from += 1;
   while (to > from && !above(to)) to -= 1;
+  if (!above(from)) return null;
   return [Math.max(0, from - 1), Math.min(path.py.length - 1, to + 1)];
 }
 
@@ -69,6 +70,7 @@ export const drawRidge: Pen<RidgeLayer> = (stage, layer) => {
       if (density === undefined) continue;
       const path = curve(stage, layer.x, density, base, rise, peak);
       const part = seen(path, base, rise);
+      if (part === null) continue;
       const ceiling = base - rise;
       ctx.beginPath();
       outline(ctx, path, part, ceiling);

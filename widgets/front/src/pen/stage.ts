@@ -8,6 +8,8 @@ import type { Tokens } from "../theme.ts";
 export const SMALL = 11;
 /** Height of a line of small words on a canvas. */
 export const LINE = 13;
+/** How much ink a hairline counts: words may cross one, if need be. */
+export const HAIRLINE = 0.04;
 
 /** The path that really went onto the canvas, before rounding to pixels. */
 export interface Trace {
@@ -39,6 +41,8 @@ export interface Words {
   rank: number;
   /** From here a fine line leads to the words when they could not stand near. */
   tie: { x: number; y: number } | null;
+  /** Said elsewhere too: left out rather than put far away or on top of something. */
+  optional?: boolean;
   /** Draws something other than plain words (a colour key). */
   paint?: (ctx: CanvasRenderingContext2D, box: Box) => void;
 }
@@ -77,11 +81,14 @@ export function crisp(place: number, ratio: number): number {
   return (Math.floor(place * ratio) + 0.5) / ratio;
 }
 
+/* Words on the other side of their point may be read as words about what lies there. */
+const OTHER_SIDE = 14;
+
 /** Words at a point: around it, in the order they are usually read. */
 export function around(x: number, y: number, width: number, gap: number, prefer: "start" | "middle" | "end"): Place[] {
   const top = y - LINE / 2;
-  const right: Place = { left: x + gap, top, cost: prefer === "start" ? 0 : 3 };
-  const left: Place = { left: x - gap - width, top, cost: prefer === "end" ? 0 : 3 };
+  const right: Place = { left: x + gap, top, cost: prefer === "start" ? 0 : OTHER_SIDE };
+  const left: Place = { left: x - gap - width, top, cost: prefer === "end" ? 0 : OTHER_SIDE };
   const above: Place = { left: x - width / 2, top: y - gap - LINE, cost: prefer === "middle" ? 0 : 4 };
   const below: Place = { left: x - width / 2, top: y + gap, cost: prefer === "middle" ? 1 : 5 };
   const places = [right, left, above, below];
@@ -89,7 +96,7 @@ export function around(x: number, y: number, width: number, gap: number, prefer:
     places.push({
       left: dx > 0 ? x + gap * 0.7 : x - gap * 0.7 - width,
       top: dy > 0 ? y + gap * 0.5 : y - gap * 0.5 - LINE,
-      cost: 6,
+      cost: (dx > 0) === (prefer === "end") ? OTHER_SIDE : 6,
     });
   }
   return places.sort((a, b) => a.cost - b.cost);

@@ -9,7 +9,10 @@ export function drawTable(panel: Panel): HTMLElement {
   const { columns, rows } = panel.table;
   if (columns.length === 0) return h("p", { class: "vg-note-text" }, "There are no numbers to list yet.");
   const head = h("tr", {});
-  for (const column of columns) head.append(h("th", { scope: "col" }, column));
+  columns.forEach((column, i) => {
+    const numeric = i > 0 && rows.length > 0 && rows.every((row) => NUMERIC.test((row[i] ?? "").trim()));
+    head.append(h("th", { scope: "col", class: numeric ? "vg-number" : null }, column));
+  });
   const body = h("tbody", {});
   for (const row of rows) {
     const line = h("tr", {});

@@ -1,0 +1,140 @@
+"""Watching costs the share it was given, and no measurement starves. Time is a number here."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from vergence import errors
+from vergence.training.budget import Budget
+
+
+class Loop:
+    """A training loop on a clock of its own: `step` seconds of training, then whatever the budget finds due."""
+
+    def __init__(self, prices: dict[str, float], *, step: float = 0.01, **budget: float) -> None:
+        self.now = 100.0
+        self.budget = Budget(**budget, clock=lambda: self.now)
+        self.prices, self.step_seconds = prices, step
+        self.step, self.spent = 0, 0.0
+        self.times: Counter[str] = Counter()
+        self.when: dict[str, list[float]] = {name: [] for name in prices}
+
+    def run(self, seconds: float) -> Loop:
+        ends = self.now + seconds
+        while self.now < ends:
+            self.step += 1
+            self.now += self.step_seconds
+            self.budget.tick()
+            for name in self.budget.due(self.prices, self.step):
+                self.now += self.prices[name]
+                self.spent += self.prices[name]
+                self.times[name] += 1
+                self.when[name].append(self.now)
+                self.budget.charge(name, self.prices[name])
+        return self
+
+
+@pytest.mark.parametrize("step", [0.01, 0.2, 1.5])
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.2])
+def test_the_share_is_kept(step, share):
+    prices = {"similarity": 0.012, "hypersphere": 0.008, "loss": 0.03}
+    loop = Loop(prices, step=step, share=share).run(15)
+    spent, began = loop.spent, loop.now
+    loop.run(60)
+    floor = sum(prices.values()) * 6 / 60  # what starving measurements may take, whatever the share
+    assert loop.spent - spent <= max(share, floor) * (loop.now - began) * 1.1
+    assert all(times >= 6 * 75 / 60 - 2 for times in loop.times.values())
+
+
+def test_what_is_cheap_is_measured_as_often_as_the_eye_needs_and_no_oftener():
+    loop = Loop({"loss": 0.0001}, ceiling_per_second=4.0).run(60)
+    assert 200 <= loop.times["loss"] <= 241
+    gaps = [later - earlier for earlier, later in zip(loop.when["loss"], loop.when["loss"][1:], strict=False)]
+    assert min(gaps) >= 0.25
+
+
+def test_what_is_dear_is_stretched_but_never_starves():
+    loop = Loop({"map": 2.0, "loss": 0.001}, step=0.02, floor_per_minute=6.0).run(120)
+    assert loop.times["map"] >= 6 * 120 / 60 - 2
+    gaps = [later - earlier for earlier, later in zip(loop.when["map"], loop.when["map"][1:], strict=False)]
+    assert max(gaps) <= 10.1, "a floor of six a minute is one in ten seconds"
+    assert loop.times["loss"] >= 6 * 120 / 60 - 2
+
+
+def test_a_debt_is_forgiven_so_that_cheap_measurements_recover():
+    loop = Loop({"map": 5.0, "loss": 0.001}, step=0.05).run(200)
+    del loop.prices["map"]
+    loop.run(60)
+    before = loop.times["loss"]
+    loop.run(60)
+    assert loop.times["loss"] - before >= 200
+
+
+def test_the_first_call_does_not_set_the_price():
+    loop = Loop({"loss": 0.5})  # allocation, thread pools
+    loop.run(0.2)
+    assert loop.times["loss"] == 1
+    loop.prices["loss"] = 0.001
+    loop.run(60)
+    assert loop.times["loss"] >= 150
+
+
+def test_a_pause_earns_nothing_and_is_no_time_in_the_cost():
+    loop = Loop({"loss": 0.012}).run(30)
+    allowance, cost = loop.budget._allowance, loop.budget.cost
+    loop.now += 3_600
+    loop.budget.rest(3_600)
+    loop.now += 0.01
+    loop.budget.tick()
+    assert loop.budget._allowance == pytest.approx(allowance + 0.03 * 0.01)
+    assert loop.budget.cost == pytest.approx(cost, rel=0.1)
+
+
+def test_the_time_between_two_runs_buys_no_burst():
+    loop = Loop({"loss": 0.05}).run(30)
+    loop.now += 3_600
+    before = loop.times["loss"]
+    loop.run(10)
+    assert loop.times["loss"] - before <= 10
+
+
+@pytest.mark.parametrize("every", [1, 7])
+def test_a_fixed_cadence_is_exact(every):
+    loop = Loop({"map": 9.0, "loss": 0.001}, every=every)
+    due = {step: loop.budget.due(loop.prices, step) for step in range(1, 30)}
+    wanted = {step for step in due if step == 1 or step % every == 0}
+    assert {step for step, names in due.items() if names == ["map", "loss"]} == wanted
+    assert {step for step, names in due.items() if not names} == set(due) - wanted
+
+
+def test_the_cost_is_what_watching_took_here_and_on_other_threads():
+    now = [0.0]
+    budget = Budget(clock=lambda: now[0])
+    assert budget.cost is None
+    elsewhere = 7.0  # spent before the first step, on another run
+    budget.tick(elsewhere)
+    assert budget.cost is None
+    for _ in range(100):
+        now[0] += 0.1
+        elsewhere += 0.001
+        budget.charge(None, 0.002)
+        budget.tick(elsewhere)
+    assert budget.cost == pytest.approx(0.03, rel=0.05)
+    for _ in range(300):  # only the last ten seconds count
+        now[0] += 0.1
+        budget.tick(elsewhere)
+    assert budget.cost == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
+def test_an_impossible_share_is_refused(share):
+    with pytest.raises(errors.ArgumentError, match=r"Budget: share is .* between 0 and 1; 0\.03 is 3 %"):
+        Budget(share)
+
+
+@pytest.mark.parametrize("every", [0, -3, 2.5, True])
+def test_an_impossible_cadence_is_refused(every):
+    with pytest.raises(errors.ArgumentError, match=r"Budget: every is .*whole number, 1 or above"):
+        Budget(every=every)
