@@ -62,7 +62,7 @@ $(FRONT)/node_modules/.installed: $(FRONT)/package-lock.json | node
 	@touch $@
 
 node:
-	@node -e 'process.exit(process.versions.node.split(".")[0] < 20)' 2>/dev/null && command -v npm >/dev/null || { \
+	@node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null || { \
 	echo "The front end is built with Node.js 20 or newer and npm; here is: $$(node --version 2>/dev/null || echo no node)." >&2; \
 	echo "On Debian or Ubuntu type: sudo apt-get install nodejs npm   On macOS: brew install node   Then type make again." >&2; \
 	exit 1; }

@@ -94,6 +94,14 @@ def test_names_cannot_end_the_script(page_text):
     assert "<title>emoji &lt;/script&gt; &amp; &lt;b&gt;co&lt;/b&gt;</title>" in page_text
 
 
+def test_markup_inside_the_script_cannot_end_it(monkeypatch, tmp_path):
+    (tmp_path / "cockpit.css").write_text(".vergence { color: red }", encoding="utf-8")
+    (tmp_path / "cockpit.js").write_text('const end = "</script><!--"; export { end };', encoding="utf-8")
+    monkeypatch.setattr(report, "STATIC", tmp_path)
+    text = report.write(story.simclr(3, every=1), tmp_path / "report.html").read_text(encoding="utf-8")
+    assert 'const end = "<\\/script><\\!--"' in text
+
+
 def test_it_is_not_large(written):
     assert written.stat().st_size < 900_000
 

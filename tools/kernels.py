@@ -85,7 +85,7 @@ def fill(version: str) -> None:
     constraints.write_text(pins(version), encoding="utf-8")
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-qq", "--no-compile"]
     setup.run("pip", [*pip, "-c", str(constraints), *WANTED])
-    # Only now, or pip would take what is borrowed for installed. `-S -E`: nothing but this interpreter's own answer.
+    # Only now, or pip would take what is borrowed for installed.
     ask = [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     own = subprocess.run(ask, check=True, capture_output=True, text=True).stdout.strip()
     (Path(own) / BORROWED).write_text("\n".join(dict.fromkeys(borrowed())) + "\n", encoding="utf-8")

@@ -155,7 +155,9 @@ class Notebook:
         return "*" not in prompt and any(letter.isdigit() for letter in prompt)
 
     def cell(self, index: int) -> Locator:
-        return self.page.locator(f".jp-Cell[data-windowed-list-index='{index}'], .jp-Notebook-cell >> nth={index}").first
+        return self.page.locator(
+            f".jp-Cell[data-windowed-list-index='{index}'], .jp-Notebook-cell >> nth={index}"
+        ).first
 
     def output(self, index: int) -> str:
         return self.cell(index).locator(".jp-OutputArea-output").all_inner_texts().__str__()

@@ -76,6 +76,14 @@ def test_it_is_small_and_whole(history, theme):
     assert len(found) == 3
 
 
+@pytest.mark.parametrize(("most", "parts"), [(70_000, {PLOTLY, "text/plain"}), (2_000, {"text/plain"})])
+def test_what_does_not_fit_is_left_out_and_the_words_stay(monkeypatch, panels, most, parts):
+    monkeypatch.setattr(freeze, "MOST_BYTES", most)
+    found = freeze.still(panels, HEADER)
+    assert set(found) == parts
+    assert freeze.size(found) <= most
+
+
 def test_the_newest_point_survives_thinning(panels, bundle):
     raw = next(trace for trace in bundle[PLOTLY]["data"] if trace.get("name") == "raw")
     assert decoded(raw["x"])[-1] == 1482

@@ -64,6 +64,15 @@ def test_autocast_does_not_reach_in(loss: Loss) -> None:
     torch.testing.assert_close(torch.autograd.grad(inside, (a,)), gradient)
 
 
+@contrastive
+def test_autocast_does_not_reach_into_the_backward_pass_either(function: Callable[..., Tensor]) -> None:
+    a, b = (z.requires_grad_() for z in random_batch(16, 8, seed=0, dtype=torch.float32))
+    outside = torch.autograd.grad(function(a, b, temperature=0.2), (a, b))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = torch.autograd.grad(function(a, b, temperature=0.2), (a, b))
+    torch.testing.assert_close(inside, outside)
+
+
 @by_name
 def test_layout_in_memory_does_not_matter(loss: Loss) -> None:
     a, b = random_batch(16, 8, seed=0)

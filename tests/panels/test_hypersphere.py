@@ -51,6 +51,12 @@ def test_dots_stand_at_even_steps_and_the_foot_says_how_far_apart(panel, dots):
     assert len(dots.value) <= 32
 
 
+def test_when_every_measurement_has_its_dot_the_foot_says_that():
+    panel = hypersphere.spec(story.simclr(90, every=30))
+    assert panel.foot_left == ("a dot each measurement",)
+    assert layers(plot(panel, "plane"), Points)[0].value.tolist() == [1, 30, 60, 90]
+
+
 def test_colour_runs_from_step_0_to_now(dots):
     assert (dots.value_low, dots.value_high, dots.value_name) == (0, 1482, "step")
 

@@ -124,6 +124,14 @@ def test_terms_stand_apart_and_sum_to_the_loss_of_the_step(history, panel):
     assert f"push, log Σ exp(s/τ), now {number(push.y[-1])}" in texts
 
 
+def test_terms_do_not_run_across_a_change_of_scale():
+    history = story.simclr(700, every=40)  # measured at 600 and 640, changed at 620
+    pull = line(plot(loss.spec(history), "terms"), "pull")
+    between = pull.y[(pull.x > 600) & (pull.x < 640)]
+    assert between.size == 1
+    assert np.isnan(between).all()
+
+
 def test_terms_that_are_not_about_pairs_are_not_blue_or_orange():
     small = plot(loss.spec(story.vicreg()), "terms")
     names = ("invariance", "variance", "covariance")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -13,8 +14,19 @@ from torch import nn
 import vergence as vg
 from tests.training.small import make, recipe, texts, until
 from vergence import errors
+from vergence.record.mailbox import Letter
 from vergence.training import background as background_module
 from vergence.training import run as run_module
+
+
+def interrupt_when(true: Callable[[], bool]) -> None:
+    """What a notebook's stop button does, once something has come true."""
+
+    def interrupt() -> None:
+        until(true)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
 
 
 def trainers() -> list[str]:
@@ -114,8 +126,7 @@ def test_a_step_that_hangs_leaves_no_second_trainer(runs, monkeypatch):
 
 def test_an_interrupt_during_wait_stops_the_run_after_its_step_and_start_goes_on(runs):
     run = runs().start()
-    until(lambda: run.steps_done > 2)
-    threading.Timer(0.2, lambda: signal.raise_signal(signal.SIGINT)).start()
+    interrupt_when(lambda: run.steps_done > 2)
     with pytest.raises(KeyboardInterrupt):
         run.wait()
     assert run.state == "stopped"
@@ -127,7 +138,7 @@ def test_an_interrupt_during_wait_stops_the_run_after_its_step_and_start_goes_on
 
 def test_an_interrupt_of_an_inline_run_stops_it_and_start_goes_on(runs, tmp_path):
     run = runs(driver="inline", save=True, directory=tmp_path)
-    threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGINT)).start()
+    interrupt_when(lambda: run.steps_done > 2)
     with pytest.raises(KeyboardInterrupt):
         run.start()
     assert run.state == "stopped"
@@ -142,8 +153,8 @@ def test_an_interrupt_of_an_inline_run_stops_it_and_start_goes_on(runs, tmp_path
 
 def test_an_interrupt_ends_an_inline_pause(runs):
     run = runs(driver="inline")
-    threading.Timer(0.1, run.pause).start()
-    threading.Timer(0.5, lambda: signal.raise_signal(signal.SIGINT)).start()
+    run.mailbox.put(Letter("pause", command=True, source="cockpit"))
+    interrupt_when(lambda: run.state == "paused")
     with pytest.raises(KeyboardInterrupt):
         run.start()
     states = [event.data["state"] for event in run.history.events("state")]
@@ -311,7 +322,7 @@ def test_what_an_own_loop_returns_or_raises_comes_out_of_wait(monitors):
 def test_an_interrupt_while_waiting_for_an_own_loop_stops_it(monitors):
     monitor, steps = monitors(), []
     handle = monitor.background(endless(monitor, steps))
-    threading.Timer(0.2, lambda: signal.raise_signal(signal.SIGINT)).start()
+    interrupt_when(lambda: len(steps) > 3)
     with pytest.raises(KeyboardInterrupt):
         handle.wait()
     until(lambda: not handle.running)

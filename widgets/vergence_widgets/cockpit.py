@@ -115,6 +115,7 @@ class Cockpit:
             bundle = still(self.panels(), self.publisher.state()["header"])
             self._frozen = True
             self._replace(bundle)
+        self._post({"type": "frozen", "where": str(self.subject.history.static.get("directory", ""))}, [])
 
     def panels(self) -> list[Any]:
         """The panels' specs as they are now."""

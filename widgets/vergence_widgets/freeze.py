@@ -61,7 +61,8 @@ def still(
 def text(panels: Sequence[Panel], header: Mapping[str, Any]) -> str:
     """The run and each panel in one line of words."""
     name, rest = title_of_run(header)
-    lines = [f"{name}: {', '.join(part for part in rest.split('    ') if part)}"]
+    parts = [part for part in (*rest.split("    "), header.get("saved")) if part]
+    lines = [f"{name}: {', '.join(parts)}"]
     for panel in panels:
         said = " ".join(part for part in (panel.summary, panel.message, panel.after) if part)
         lines.append(f"{panel.noun}: {said or 'nothing measured'}")

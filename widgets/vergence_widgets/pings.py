@@ -22,6 +22,7 @@ class Pings:
         self.asked_at = 0.0
         """When the newest ping was sent."""
         self._asked: dict[int, float] = {}
+        self._unanswered: float | None = None
         self._newest = 0
         self._lock = threading.Lock()
 
@@ -29,6 +30,8 @@ class Pings:
         """Note that a ping is sent; returns its id."""
         with self._lock:
             self.asked_at = now
+            if self._unanswered is None:
+                self._unanswered = now
             self._newest += 1
             self._asked[self._newest] = now
             self._asked.pop(self._newest - KEPT, None)
@@ -38,6 +41,7 @@ class Pings:
         """The page said something; with the id of a ping, it answered that."""
         with self._lock:
             self.heard_at = now
+            self._unanswered = None
             asked = None if ident is None else self._asked.pop(ident, None)
             if asked is not None:
                 self.latency = now - asked
@@ -47,8 +51,6 @@ class Pings:
         return self.heard_at is not None and self.heard_at >= moment
 
     def silent_since(self, now: float) -> float | None:
-        """When the oldest ping was sent that nothing was heard after; None before it has waited for long."""
-        with self._lock:
-            heard = -float("inf") if self.heard_at is None else self.heard_at
-            asked = min((moment for moment in self._asked.values() if moment > heard), default=None)
+        """When the first ping was sent that nothing was heard after; None before it has waited for long."""
+        asked = self._unanswered
         return asked if asked is not None and now - asked > SILENT_SECONDS else None

@@ -79,13 +79,15 @@ class Background:
         self._stop = stop
         self._result: Any = None
         self.error: BaseException | None = None
+        # Thread.is_alive() says no after an interrupted join(), though the thread lives (CPython before 3.13).
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"vergence-{history.name}", daemon=True)
         self._thread.start()
 
     @property
     def running(self) -> bool:
         """The loop has not ended."""
-        return self._thread.is_alive()
+        return not self._ended.is_set()
 
     def stopped(self, name: str) -> None:
         """Wait for the end after a stop; from the loop's own thread there is nothing to wait for.
@@ -94,8 +96,7 @@ class Background:
         """
         if threading.current_thread() is self._thread:
             return
-        self._thread.join(STOP_SECONDS)
-        if self._thread.is_alive():
+        if not self._ended.wait(STOP_SECONDS):
             raise errors.StateError(
                 f"{name} is still inside its step {self._history.last_step + 1:,} after {STOP_SECONDS:.0f} s; it stops "
                 "when that step ends. Wait for it, or restart the kernel if it hangs."
@@ -110,6 +111,8 @@ class Background:
             self._on_end(self.error)
         except Exception as error:
             self.error = self.error or error
+        finally:
+            self._ended.set()
 
     def wait(self, timeout: float | None = None) -> Any:
         """What `train` returned. Raises TrainingFailed from what it raised; TimeoutError when it still runs.
@@ -117,11 +120,11 @@ class Background:
         An interrupt (the notebook's stop button) asks the loop to stop after its current step.
         """
         try:
-            self._thread.join(timeout)
+            ended = self._ended.wait(timeout)
         except KeyboardInterrupt:
             self._stop()
             raise
-        if self._thread.is_alive():
+        if not ended:
             raise TimeoutError(
                 f"{self._history.name} still trains after {timeout} s, at step {self._history.last_step:,}. "
                 "It goes on; call wait() again or stop()."

@@ -65,6 +65,7 @@ class Budget:
         self._most = 60 * share
         self._began: float | None = None
         self._last_tick = 0.0
+        self._outside = 0.0
         self._window: list[tuple[float, float]] = []
 
     def tick(self, outside: float = 0.0) -> None:
@@ -73,8 +74,12 @@ class Budget:
         if self._began is None:
             self._began = self._last_tick = now
             self._window = [(now, outside)]
+            self._outside = outside
         # The time between two runs earns little: an hour of it must not buy a minute of measuring.
-        self._allowance = min(self._allowance + self.share * min(now - self._last_tick, 5.0), self._most)
+        earned = self.share * min(now - self._last_tick, 5.0)
+        # Writing and drawing are watching too: what they took is not there for measuring.
+        self._allowance = max(min(self._allowance + earned, self._most) - (outside - self._outside), -self._most)
+        self._outside = outside
         self._last_tick = now
         if now - self._window[-1][0] >= 0.5:
             self._window.append((now, self._spent + outside))

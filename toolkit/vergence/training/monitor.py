@@ -31,7 +31,7 @@ from vergence.training import saving
 from vergence.training.background import Background, turn
 from vergence.training.budget import Budget
 from vergence.training.controls import Controls
-from vergence.training.observer import Labels, Observer, Positives
+from vergence.training.observer import Labels, Number, Observer, Positives, Step, View
 from vergence.training.steering import Steering
 
 __all__ = ["Monitor"]
@@ -135,12 +135,12 @@ class Monitor:
 
     def step(
         self,
-        *views: Tensor,
+        *views: View,
         h: object = None,
-        loss: Tensor | float | None = None,
+        loss: Number = None,
         labels: Labels = None,
         positives: Positives = None,
-        step: int | None = None,
+        step: Step = None,
     ) -> None:
         """Hand over one training step: after `backward()`, before `optimiser.step()`.
 
@@ -150,7 +150,7 @@ class Monitor:
             loss: the scalar that was minimised.
             labels: `(batch,)` integers, for what needs them; one tensor or None per view where batches differ.
             positives: who is whose positive; see `vergence.geometry.pairs`. Row i of each view without it.
-            step: its number; counted from 1 without it.
+            step: its number, counted from 1 or from 0; counted here without it.
 
         Bad input becomes a mark in the panels and in the History, never an exception.
         Waits while paused. Raises Stopped when Stop was pressed.

@@ -11,7 +11,7 @@ import math
 import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -25,11 +25,19 @@ from vergence.training.later import Later
 from vergence.training.randomness import generator
 from vergence.training.reference import embed
 
-__all__ = ["Observer", "Positives"]
+__all__ = ["Labels", "Number", "Observer", "Positives", "Step", "View"]
 
 log = logging.getLogger("vergence")
-Positives = Tensor | Sequence[Tensor | None] | None
-Labels = Tensor | tuple[Tensor | None, ...] | None
+if TYPE_CHECKING:
+    View = Tensor
+    Number = Tensor | float | None
+    Labels = Tensor | tuple[Tensor | None, ...] | None
+    Positives = Tensor | Sequence[Tensor | None] | None
+    Step = int | None
+else:
+    # What a user hands over is never refused by an exception: what does not fit is marked in the History, in words.
+    View = Number = Labels = Positives = Step = Any
+
 QUIET_STEPS = 500
 """The same mark is not recorded again within so many steps."""
 RELAPSE_STEPS = 20
@@ -66,6 +74,7 @@ class Observer:
         self._generator = generator(seed, "observer")
         self._later = Later()
         self._step = 0
+        self._offset = 0
         self._scale: tuple[object, ...] = ()
         self._in_force: dict[str, float] = {}
         self._marked: dict[tuple[str, str], int] = {}
@@ -78,13 +87,16 @@ class Observer:
         """The newest step that was observed."""
         return self._step
 
-    def next_step(self, given: int | None = None) -> int:
+    def next_step(self, given: Step = None) -> int:
         """The number of the step at hand; one that is no whole number or does not go up is replaced and marked."""
         if given is None:
             return self._step + 1
         try:
             number = operator.index(given)
-            why = f"step={number} came after step {self._step}. Steps must go up"
+            if number == 0 and self._step == 0:
+                self._offset = 1  # a counter that begins at 0: its 0 is our first step
+            number += self._offset
+            why = f"step={given} came after step {self._step}. Steps must go up"
         except TypeError:
             number, why = -1, f"step is {given!r}. It must be a whole number"
         if number > self._step:
@@ -94,11 +106,11 @@ class Observer:
 
     def observe(
         self,
-        views: Sequence[Tensor],
+        views: Sequence[View],
         *,
         step: int,
         h: object = None,
-        loss: Tensor | float | None = None,
+        loss: Number = None,
         labels: Labels = None,
         positives: Positives = None,
         in_force: Mapping[str, float] | None = None,
@@ -130,7 +142,7 @@ class Observer:
         self._in_force.update(changed)
         return changed
 
-    def _loss(self, loss: Tensor | float | None, step: int, scalars: dict[str, float]) -> None:
+    def _loss(self, loss: Number, step: int, scalars: dict[str, float]) -> None:
         if loss is None:
             return
         if isinstance(loss, Tensor):
@@ -232,7 +244,7 @@ class Observer:
         for what, text in found.marks.items():
             self.mark(what, text, step, about=place)
 
-    def _loss_parts(self, views: tuple[Tensor, ...]) -> measure.Measured:
+    def _loss_parts(self, views: tuple[View, ...]) -> measure.Measured:
         if self.objective is None:
             return measure.Measured()
         found = measure.measure_terms(self.objective, views)  # refuses what is no (batch, dim), in words

@@ -35,21 +35,30 @@ def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> to
     return made
 
 
-_HOW: dict[Any, str] = {}
+_HOW: dict[Any, tuple[str, Any]] = {}
 """How each operation takes a generator. Kept for the process: reading a schema costs 50 µs."""
 
 
-def _how(func: Any) -> str:
-    if "generator" in [argument.name for argument in func._schema.arguments]:
-        return "argument"
+def _how(func: Any) -> tuple[str, Any]:
+    """("plain" | "dropout" | "given", the operation to call)."""
+    arguments = _arguments(func)
+    if "generator" in arguments:
+        return "given", func
     if torch.Tag.nondeterministic_seeded not in func.tags:
-        return "plain"
+        return "plain", func
     if func is torch.ops.aten.native_dropout.default:
-        return "dropout"
-    other = getattr(func.overloadpacket, "generator", None)
-    if other is not None and "generator" in [argument.name for argument in other._schema.arguments]:
-        return "overload"
-    return "plain"
+        return "dropout", func
+    # `randint(low, high, size)` has a twin that takes a generator, `randint(high, size)` another one.
+    for name in func.overloadpacket.overloads():
+        twin = getattr(func.overloadpacket, name)
+        others = _arguments(twin)
+        if others.pop("generator", None) is not None and others == arguments:
+            return "given", twin
+    return "plain", func
+
+
+def _arguments(func: Any) -> dict[str, str]:
+    return {argument.name: str(argument.type) for argument in func._schema.arguments}
 
 
 class OwnRandomness(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -69,9 +78,10 @@ class OwnRandomness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        how = _HOW.get(func)
-        if how is None:
-            how = _HOW[func] = _how(func)
+        known = _HOW.get(func)
+        if known is None:
+            known = _HOW[func] = _how(func)
+        how, call = known
         if how == "plain":
             return func(*args, **(kwargs or {}))
         given = dict(kwargs or {})
@@ -80,13 +90,11 @@ class OwnRandomness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if given.get("generator") is None:
             given["generator"] = self._source_on(_device_of(args, given))
             self.drawn += 1
-            if how == "overload":
-                return func.overloadpacket.generator(*args, **given)
-        return func(*args, **given)
+        return call(*args, **given)
 
     def _dropout(self, x: torch.Tensor, p: float, train: bool | None) -> tuple[torch.Tensor, torch.Tensor]:
         if train is False or p == 0:
-            return x, torch.ones_like(x, dtype=torch.bool)
+            return x.clone(), torch.ones_like(x, dtype=torch.bool)
         keep = torch.empty_like(x, dtype=torch.bool).bernoulli_(1 - p, generator=self._source_on(x.device))
         self.drawn += 1
         return (x * keep / (1 - p) if p < 1 else torch.zeros_like(x)), keep

@@ -23,6 +23,7 @@ from vergence.training.budget import Budget
 from vergence.training.controls import Controls
 from vergence.training.observer import Observer
 from vergence.training.session import Session
+from vergence.training.steering import Steering
 
 __all__ = ["Run"]
 
@@ -101,7 +102,7 @@ class Run:
         self._worker: threading.Thread | None = None
         self._error: BaseException | None = None
         self._target: int | None = None
-        self._begin()
+        self._session = self._begin()
         atexit.register(_finish, weakref.ref(self))
 
     # -- what it is --------------------------------------------------------------------------------
@@ -120,6 +121,11 @@ class Run:
     def mailbox(self) -> Mailbox:
         """Where wishes are put; the cockpit's too."""
         return self._session.steering.mailbox
+
+    @property
+    def steering(self) -> Steering:
+        """The gate between steps; a reset begins a new one."""
+        return self._session.steering
 
     @property
     def observer(self) -> Observer:
@@ -201,7 +207,9 @@ class Run:
         self.stop()
         self._error = None
         self._session.close()
-        self._begin()
+        before = self._session
+        self._session = self._begin()
+        self._session.watched_like(before)
         return self
 
     def wait(self, timeout: float | None = None) -> Run:
@@ -321,10 +329,10 @@ class Run:
                 "stops when that step ends: call wait(), or restart the kernel if it hangs."
             )
 
-    def _begin(self) -> None:
+    def _begin(self) -> Session:
         self._step = 0
         self._target = None
-        self._session = Session(
+        return Session(
             self.method, self.source, seed=self.seed, batch=self._batch, name=self._name, directory=self._directory,
             budget=Budget(self._budget, every=self._every), reference=self._reference, device=self._device,
         )  # fmt: skip

@@ -51,6 +51,7 @@ class Session:
             budget=budget,
             seed=seed,
         )
+        self.observer.outside.append(self.writing_seconds)
         self._add_controls()
         loss, names = self.trainer.loss, source.label_names
         stem = f"{source.name}-{method.name.lower()}"
@@ -85,6 +86,15 @@ class Session:
         """The run directory, once there is one."""
         return None if self.store is None else self.store.directory
 
+    def writing_seconds(self) -> float:
+        """What the thread that writes the run directory has taken so far."""
+        return 0.0 if self.store is None else self.store.seconds
+
+    def watched_like(self, before: Session) -> None:
+        """After a reset: the cockpits that watched the session before watch this one."""
+        self.steering.may_not_pause = before.steering.may_not_pause
+        self.observer.outside.extend(spent for spent in before.observer.outside if spent != before.writing_seconds)
+
     def save(self, directory: Path, cap_bytes: int) -> None:
         """Begin to write a run directory, unless that has begun."""
         if self.store is not None:
@@ -93,14 +103,20 @@ class Session:
             self.history, self.steering.mailbox, save=True, directory=directory, cap_bytes=cap_bytes
         )
         self.store = store
-        if store is not None:
-            self.observer.outside.append(lambda: store.seconds)
 
     def one(self, step: int) -> None:
         """Train one step and record it."""
         in_force = self.controls.in_force()
         taken = self.trainer.step()
-        self.observer.observe(taken.z, step=step, h=taken.h, loss=taken.loss, labels=taken.labels, in_force=in_force)
+        self.observer.observe(
+            taken.z,
+            step=step,
+            h=taken.h,
+            loss=taken.loss,
+            labels=taken.labels,
+            positives=taken.positives,
+            in_force=in_force,
+        )
         if taken.skipped:
             text = f"The loss of step {step:,} is not finite; the weights were left as they were."
             self.observer.mark("skipped", text, step)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vergence import errors, shapes
-from vergence.data import Source
+from vergence.data import DatasetSource, Source
 from vergence.methods import Recipe
 from vergence.training.randomness import OwnRandomness, generator, is_ours, may_draw
 
@@ -20,14 +20,20 @@ BAD_LOSSES = 10
 """After so many losses in a row that are not finite, training has failed."""
 
 
+QUIET_BATCHES = 3
+"""A Dataset that drew nothing in so many batches is taken not to draw."""
+
+
 @dataclass(frozen=True)
 class Taken:
-    """What one step handed on: embeddings and representations by view, loss, labels."""
+    """What one step handed on: embeddings and representations by view, loss, labels, groups."""
 
     z: tuple[Tensor, ...]
     h: tuple[Tensor, ...]
     loss: Tensor
     labels: Tensor | None
+    positives: Tensor | None
+    """Group ids, where samples of a batch may belong together; None: each sample is its own group."""
     skipped: bool
     """The loss was not finite, so the weights were left as they were."""
 
@@ -51,7 +57,10 @@ class Trainer:
         self._data = generator(seed, "data")
         self._views = generator(seed, "views", device)
         self._inside = generator(seed, "dropout", device)
-        # Sources are left out: theirs is a batch of items, too many small operations to look at each.
+        # A Dataset of the user's may draw (random crops): looked at until a few batches have shown that it does not,
+        # since a batch of items is many small operations.
+        self._items_draw = isinstance(self.source, DatasetSource)
+        self._batches = 0
         self._views_draw, self._model_draws = not is_ours(self.views), may_draw(self.learner)
         self._loss_draws = not is_ours(self.loss)
         self._order = torch.empty(0, dtype=torch.long)
@@ -64,7 +73,7 @@ class Trainer:
         passes through.
         """
         index = self._next_batch()
-        items = self.source.pair(index, self._data)
+        items = self._items(index)
         with self._own(self._views, self._views_draw):
             views = tuple(self.views(item.to(self.device), self._views) for item in items)
         with self._own(self._inside, self._model_draws):
@@ -87,7 +96,9 @@ class Trainer:
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
         labels = self.source.label_of(index)
-        return Taken(embedded, h.split(len(index)), loss.detach(), labels, skipped)
+        group = getattr(self.source, "positives_of", None)
+        positives = None if group is None else group(index)
+        return Taken(embedded, h.split(len(index)), loss.detach(), labels, positives, skipped)
 
     def check(self) -> None:
         """Raise when the loss has not been finite for too long."""
@@ -97,6 +108,15 @@ class Trainer:
                 "those of the last good step. Lower the learning rate, or look for NaN in the data or a division by "
                 "zero in the model; run.reset() begins again."
             )
+
+    def _items(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        if not self._items_draw:
+            return self.source.pair(index, self._data)
+        with OwnRandomness(self._data) as own:
+            items = self.source.pair(index, self._data)
+        self._batches += 1
+        self._items_draw = own.drawn > 0 or self._batches < QUIET_BATCHES
+        return items
 
     @staticmethod
     def _own(source: torch.Generator, draws: bool) -> AbstractContextManager[object]:

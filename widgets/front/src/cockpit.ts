@@ -34,6 +34,9 @@ function viewName(): string {
   return `${views}-${Math.random().toString(36).slice(2, 8)}`;
 }
 
+/** So long after "frozen" an output that can be replaced has been. */
+const STAYING_MS = 3000;
+
 export class Cockpit {
   readonly root: Root;
   readonly view = viewName();
@@ -59,6 +62,7 @@ export class Cockpit {
   private asked = 0;
   /** What the cockpit itself has to say beside the notices of the run. */
   private own: Notice | null = null;
+  private staying = 0;
 
   /** `send` is null where there is no kernel: then there are no buttons and no controls. */
   constructor(el: HTMLElement, private readonly send: ((message: ToKernel) => void) | null) {
@@ -91,6 +95,7 @@ export class Cockpit {
   }
 
   dispose(): void {
+    window.clearTimeout(this.staying);
     this.page.dispose();
     this.commands.dispose();
     if (this.pending !== 0) cancelAnimationFrame(this.pending);
@@ -136,6 +141,10 @@ export class Cockpit {
     if (gap) this.wantKey();
     if (!applied || this.undrawn > 0) this.stats.droppedFrames += 1;
     if (!applied) return;
+    if (frame.header.state === "live") {
+      window.clearTimeout(this.staying);
+      this.own = null;
+    }
     this.undrawn += 1;
     this.schedule();
   }
@@ -147,10 +156,16 @@ export class Cockpit {
     this.send?.({ type: "want_key", view: this.view });
   }
 
+  /** The kernel has put a still picture in this output's place. Where a page was loaded again it cannot be
+   * reached by its id, and this cockpit stays: then it says where the picture is. */
   private frozen(where: string): void {
-    const place = where === "" ? "" : ` The whole record is in ${where}.`;
-    this.own = { severity: "note", step: null, text: `This cockpit gives way to a still picture.${place}` };
-    this.schedule();
+    window.clearTimeout(this.staying);
+    this.staying = window.setTimeout(() => {
+      const place = where === "" ? "" : ` report.html in ${where} has it.`;
+      const text = `The run has ended, but this page was loaded again while it trained, so its still picture cannot be put here.${place}`;
+      this.own = { severity: "note", step: null, text };
+      this.schedule();
+    }, STAYING_MS);
   }
 
   private control(name: string, value: number | string): string {

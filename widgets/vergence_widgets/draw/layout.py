@@ -125,8 +125,6 @@ def title_of_run(header: Mapping[str, Any]) -> tuple[str, str]:
         parts.append(str(header["state"]))
     if step is not None:
         parts.append(f"step {int(step):,}" + (f" of {int(total):,}" if total else ""))
-    if header.get("saved"):
-        parts.append(str(header["saved"]))
     return str(header.get("name") or "unnamed"), "    ".join(part for part in parts if part)
 
 

@@ -68,7 +68,7 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
     steps, x, y = _pairs(alignment, uniformity)
     if len(steps):
         plot, every = _plane(steps, x, y, floor, dim, last)
-        said = f"a dot each {every:,} steps" if every > 1 else "a dot each step"
+        said = f"a dot each {every:,} steps" if every else "a dot each measurement"
     else:
         plot = _through_time(uniformity, floor, dim, history)
         said = "alignment needs two views"
@@ -110,7 +110,10 @@ def _plane(
     dim: int | None,
     last: int,
 ) -> tuple[Plot, int]:
-    """The plane: the path as a thin line, a dot at even steps, the newest one ringed."""
+    """The plane: the path as a thin line, a dot at even steps, the newest one ringed; and the distance of dots.
+
+    The distance is 0 when every measurement has its dot.
+    """
     every, chosen = _dots(steps, last)
     path_x, path_y = _path(x, y)
     finite = np.isfinite(x) & np.isfinite(y)
@@ -130,7 +133,7 @@ def _plane(
     chosen = chosen[finite[chosen]]
     if len(chosen):
         drawn += _dots_layers(steps, x, y, chosen, places, last)
-    return Plot("plane", x_axis, y_axis, tuple(drawn)), every
+    return Plot("plane", x_axis, y_axis, tuple(drawn)), every if len(chosen) < len(steps) else 0
 
 
 def _dots_layers(
@@ -239,7 +242,7 @@ def _dots(steps: NDArray[np.int64], last: int) -> tuple[int, NDArray[np.int64]]:
         scale *= 1000
         fitting = [scale * step for step in DOT_STEPS if span / (scale * step) <= MOST_DOTS]
     every = fitting[0]
-    if len(steps) <= 2:
+    if len(steps) <= MOST_DOTS:
         return every, np.arange(len(steps))
     targets = np.arange(steps[0] // every + 1, last // every + 1) * every
     at = np.searchsorted(steps, targets)

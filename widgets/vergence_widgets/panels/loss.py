@@ -94,7 +94,7 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
     lines += marks.trouble(loss.steps, loss.values)
 
     main = Plot("loss", x_axis, y_axis, tuple(lines), 1 - terms.share_of(parts))
-    small = terms.plot(parts, x_axis, history) if parts else None
+    small = terms.plot(parts, x_axis, history, scaled) if parts else None
     panel = Panel(
         NOUN,
         unit or "no unit",
@@ -216,7 +216,7 @@ def _floor_layers(floor: Reference, changes: list[marks.Change], last: int, plac
         left, py = places.px(start, value)
         right = places.px(end, value)[0]
         needed = stretch is newest
-        if not needed and right - left < 0.6 * text_width(text):
+        if not needed and right - left < text_width(number(value)):
             continue
         spots: list[tuple[float, float, Anchor]] = []
         for offset in (11, -11, 24):
@@ -227,6 +227,8 @@ def _floor_layers(floor: Reference, changes: list[marks.Change], last: int, plac
                 (places.at(right - 4, 0)[0], y_spot, "end"),
             ]
         label = places.put(text, spots, needed=needed)
+        if label is None:  # a short stretch has room for its value at least
+            label = places.put(number(value), spots, needed=False)
         found += [label] if label else []
     return found
 

@@ -142,7 +142,10 @@ def _names(
         if peaks[name] > y.high * (1 + 1e-9):
             text += f", peak {number(peaks[name], 0)} cut ↑"
         color: Color = "positive" if name == "positive" else "negative"
-        label = places.put(text, _beside(curve, list(curves.values()), places, y), color)
+        spots = _beside(curve, list(curves.values()), places, y)
+        if name == "false_negative":
+            spots = _along(curve, places) + spots
+        label = places.put(text, spots, color)
         found += [label] if label else []
     return found
 
@@ -166,6 +169,21 @@ def _beside(
             inside = np.flatnonzero(outline >= level)
             left, right = float(CENTRES[inside[0]]), float(CENTRES[inside[-1]])
             spots += [(left - gap, level, "end"), (right + gap, level, "start")]
+    return spots
+
+
+def _along(curve: NDArray[np.float64], places: Places) -> list[tuple[float, float, Anchor]]:
+    """Just over a curve that is flat and lies among others: over its peak, and over its right half."""
+    inside = np.flatnonzero(curve >= 0.5 * curve.max())
+    spots: list[tuple[float, float, Anchor]] = []
+    for index in (int(curve.argmax()), *(int(inside[int(part * (len(inside) - 1))]) for part in (0.6, 0.75, 0.9, 0.5))):
+        x, py = places.px(float(CENTRES[index]), float(curve[index]))
+        for anchor, left, right in (("middle", 45, 45), ("start", 0, 90)):
+            # Clear of the curve's own highest point under the words.
+            under = slice(max(0, int((x - left) / places.width * 512)), int((x + right) / places.width * 512) + 1)
+            top = min(py, places.px(0, float(curve[under].max()))[1])
+            at = places.at(x, top - 9)
+            spots.append((at[0], at[1], "middle" if anchor == "middle" else "start"))
     return spots
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ __all__ = ["Term", "gather", "keys", "plot"]
 ROOM = 23.0
 """px of its share that axis names take."""
 MOST_TERMS = 4
+FEW = 12
+"""A curve of fewer points shows which one is the newest."""
 REFERENCES = frozenset({"loss/chance", "loss/floor"})
 FORMULAS = {"pull": "−s⁺/τ", "push": "log Σ exp(s/τ)"}
 """What the two terms of a loss over cosines are; said only where the loss has chance "ln ..."."""
@@ -70,9 +73,12 @@ def share_of(parts: list[Term]) -> float:
     return 0.0 if not parts else 0.26 if len(parts) < 3 else 0.38
 
 
-def plot(parts: list[Term], x: Axis, history: History) -> Plot:
-    """The small plot: every term with its words and its newest value beside it."""
-    curves = [thin(part.steps.astype(np.float64), part.values) for part in parts]
+def plot(parts: list[Term], x: Axis, history: History, scaled: Sequence[int] = ()) -> Plot:
+    """The small plot: every term with its words and its newest value beside it.
+
+    scaled: steps at which the loss began to mean something else; curves do not run across them.
+    """
+    curves = [thin(*_apart(part, scaled)) for part in parts]
     words = history.static.get("loss_words") or {}
     pairs = str(words.get("chance", "")).startswith("ln")
     share = share_of(parts)
@@ -85,7 +91,8 @@ def plot(parts: list[Term], x: Axis, history: History) -> Plot:
         drawn.append(Line("zero", np.asarray([x.low, x.high]), np.zeros(2), "rule", width=0.75))
         places.take_level(0.0, hairline=True)
     for (at, values), part, (color, dash, width) in zip(curves, parts, styles, strict=True):
-        drawn.append(Line(part.name, at, values, color, dash, width))
+        # Terms are measured on a cadence: where that is slow, a dot says which point is the newest.
+        drawn.append(Line(part.name, at, values, color, dash, width, end_dot=len(part.steps) < FEW))
         places.take_curve(at, values)
     labels = []
     # From the lowest up: its words go into the room under it, the others into the room they leave.
@@ -100,6 +107,14 @@ def plot(parts: list[Term], x: Axis, history: History) -> Plot:
         label = places.put(f"{extra} more not drawn", [(x.high, y.high, "end")], needed=False)
         labels += [label] if label else []
     return Plot("terms", x, y, (*drawn, *labels), share, show_x=False)
+
+
+def _apart(part: Term, scaled: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A term as a curve that is broken just before each of the steps `scaled`, where it does not change at once."""
+    x, y = part.steps.astype(np.float64), part.values
+    after = np.searchsorted(x, np.unique(np.asarray(scaled, np.float64)))
+    cuts = [index for index in np.unique(after).tolist() if 0 < index < len(x) and x[index] - x[index - 1] > 1]
+    return (np.insert(x, cuts, x[cuts] - 0.5), np.insert(y, cuts, np.nan)) if cuts else (x, y)
 
 
 def hidden_terms(history: History) -> int:

@@ -2828,6 +2828,7 @@ function viewName() {
   views += 1;
   return `${views}-${Math.random().toString(36).slice(2, 8)}`;
 }
+var STAYING_MS = 3e3;
 var Cockpit = class {
   /** `send` is null where there is no kernel: then there are no buttons and no controls. */
   constructor(el, send) {
@@ -2883,7 +2884,9 @@ var Cockpit = class {
   asked = 0;
   /** What the cockpit itself has to say beside the notices of the run. */
   own = null;
+  staying = 0;
   dispose() {
+    window.clearTimeout(this.staying);
     this.page.dispose();
     this.commands.dispose();
     if (this.pending !== 0) cancelAnimationFrame(this.pending);
@@ -2923,6 +2926,10 @@ var Cockpit = class {
     if (gap) this.wantKey();
     if (!applied || this.undrawn > 0) this.stats.droppedFrames += 1;
     if (!applied) return;
+    if (frame.header.state === "live") {
+      window.clearTimeout(this.staying);
+      this.own = null;
+    }
     this.undrawn += 1;
     this.schedule();
   }
@@ -2932,10 +2939,16 @@ var Cockpit = class {
     this.lastKey = now;
     this.send?.({ type: "want_key", view: this.view });
   }
+  /** The kernel has put a still picture in this output's place. Where a page was loaded again it cannot be
+   * reached by its id, and this cockpit stays: then it says where the picture is. */
   frozen(where) {
-    const place2 = where === "" ? "" : ` The whole record is in ${where}.`;
-    this.own = { severity: "note", step: null, text: `This cockpit gives way to a still picture.${place2}` };
-    this.schedule();
+    window.clearTimeout(this.staying);
+    this.staying = window.setTimeout(() => {
+      const place2 = where === "" ? "" : ` report.html in ${where} has it.`;
+      const text = `The run has ended, but this page was loaded again while it trained, so its still picture cannot be put here.${place2}`;
+      this.own = { severity: "note", step: null, text };
+      this.schedule();
+    }, STAYING_MS);
   }
   control(name, value) {
     const id = this.newId();
