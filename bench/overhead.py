@@ -53,6 +53,7 @@ class Loop:
         self.items = torch.rand(self.shape)
 
     def step(self, watch: Callable[[Tensor, Tensor, Tensor, Tensor], None] | None) -> None:
+        """One training step; `watch(z1, z2, h, loss)` after backward."""
         views = [self.items + 0.1 * torch.randn(self.shape) for _ in range(2)]
         h = self.encoder(torch.cat(views))
         z1, z2 = self.head(h).chunk(2)
@@ -72,6 +73,7 @@ class Sink:
         self.bytes = 0
 
     def __call__(self, message: dict[str, Any], buffers: list[bytes]) -> None:
+        """Take one message; what a browser would confirm is confirmed."""
         self.bytes += len(json.dumps(message)) + sum(len(buffer) for buffer in buffers)
         if self.publisher is None:
             return
@@ -140,7 +142,10 @@ def paired(kind: str, pairs: int, seconds: float) -> dict[str, Any]:
             kind: round((len(history.frames(kind)) - frames_before.get(kind, 0)) * 60 / spent)
             for kind in history.frame_kinds()
         }
-        sent = {noun: round((count - sent_before.get(noun, 0)) * 60 / spent) for noun, count in publisher.frames_sent.items()}
+        sent = {
+            noun: round((count - sent_before.get(noun, 0)) * 60 / spent)
+            for noun, count in publisher.frames_sent.items()
+        }
         monitor.close()
     return row(f"{kind}, kernel side", bare, seen, TARGET) | {
         "measured_per_minute": measured, "panel_frames_per_minute": sent, "kilobytes": round(sink.bytes / 1000),
@@ -153,13 +158,14 @@ def row(name: str, bare: list[float], watched: list[float], target: float) -> di
     low, high = interval(ratios)
     return {
         "row": name, "ratio": round(statistics.median(ratios), 4), "low": round(low, 4), "high": round(high, 4),
-        "target": target, "met": low <= target, "pairs": len(ratios), "step_ms": round(1000 * statistics.median(bare), 2),
+        "target": target, "met": low <= target, "pairs": len(ratios),
+        "step_ms": round(1000 * statistics.median(bare), 2),
     }  # fmt: skip
 
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows for people."""
-    lines = ["row                                ratio  95 % interval    target  step ms  frames a minute"]
+    lines = [f"{'row':<33}  ratio  95 % interval   target  step ms  frames a minute"]
     for entry in rows:
         frames = ", ".join(f"{noun} {count}" for noun, count in entry["panel_frames_per_minute"].items())
         lines.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import PackageNotFoundError, distribution
 
 import pytest
 import yaml
@@ -75,6 +76,22 @@ def test_a_pin_is_a_name_and_a_release_and_nothing_else():
     assert len(lines) > 100
     assert [line for line in lines if not re.fullmatch(r"[a-z0-9-]+==[0-9][0-9a-z.]*", line)] == []
     assert lines == sorted(lines, key=lambda line: line.split("==")[0])
+
+
+def test_every_pin_exists_for_the_oldest_python_allowed():
+    # soupsieve 4 wants 3.11.5, and Debian's Python is 3.11.2: the set-up would have failed there alone
+    oldest = "3.11.0"
+    assert oldest in SpecifierSet(tree.pyproject()["project"]["requires-python"])
+    wants = {}
+    for name, release in pins().items():
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:
+            continue  # another system's, or pip's own newer self
+        if found.version.split("+")[0] == release:
+            wants[name] = SpecifierSet(found.metadata.get("Requires-Python", ""))
+    assert len(wants) > 100
+    assert {name: str(python) for name, python in wants.items() if oldest not in python} == {}
 
 
 def test_torch_is_pinned_plainly():

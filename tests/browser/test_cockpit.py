@@ -24,8 +24,8 @@ def series(key):
 answer = {
     "state": run.state, "step": run.steps_done, "directory": str(run.directory),
     "scalars": {key: series(key) for key in run.history.scalar_keys()},
-    "frames": {str(step): {name: array.tolist() for name, array in run.history.frame("similarity/z", step).arrays.items()}
-               for step in run.history.frames("similarity/z")},
+    "frames": {str(step): {name: array.tolist() for name, array in frame.arrays.items()}
+               for step in run.history.frames("similarity/z") for frame in [run.history.frame("similarity/z", step)]},
     "events": [[event.step, event.kind, event.data] for event in run.history.events()],
 }
 print("ANSWER" + json.dumps(answer, default=str))
@@ -128,7 +128,7 @@ def test_the_first_notebook_is_watched_steered_and_kept(
 def check_loss(drawn: dict[str, Any], record: dict[str, Any]) -> None:
     loss = record["scalars"]["loss"]
     assert drawn["step"] == loss["steps"][-1]
-    curves = [value for key, value in drawn["series"].items() if key.endswith("/raw") or key.endswith("/loss")]
+    curves = [value for key, value in drawn["series"].items() if key.endswith(("/raw", "/loss"))]
     assert curves, list(drawn["series"])
     truth = dict(zip(loss["steps"], loss["values"], strict=True))
     checked = 0

@@ -50,7 +50,7 @@ criterion = Contrast()
 optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
 
 for _ in range(3):
-    for x1, x2, y in loader:
+    for x1, x2, y in loader:  # noqa: B007 - a script as people have them
         z1, z2 = model(x1), model(x2)
         loss = criterion(z1, z2)
         loss.backward()

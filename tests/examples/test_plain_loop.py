@@ -19,7 +19,8 @@ SCRIPT = (Path(__file__).parent / "plain_loop.py").read_text(encoding="utf-8")
 
 def three_lines() -> list[str]:
     """The marked lines of the README, comments cut off."""
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
     (block,) = [block for block in blocks if "watch(" in block and "m.step(" in block]
     marked = [line for line in block.splitlines() if re.search(r"#\s*[123]:", line)]
     assert len(marked) == 3

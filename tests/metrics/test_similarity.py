@@ -4,6 +4,7 @@ import dataclasses
 import math
 import sys
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -60,7 +61,7 @@ class TestAgainstTheLoop:
     @pytest.mark.parametrize(("batch", "dim"), [(2, 1), (2, 3), (11, 4), (6, 30)])
     def test_views_of_one_size(self, views: int, batch: int, dim: int, labelled: bool) -> None:
         z = torch.randn(views * batch, dim, generator=torch.Generator().manual_seed(dim), dtype=torch.float64)
-        labels = (torch.arange(batch) % 3) - (torch.arange(batch) == 5).long() * 9 if labelled else None
+        labels = (torch.arange(batch) % 6 - 2) // 2 if labelled else None  # -1 -1 0 0 1 1 and again
         every = None if labels is None else labels.repeat(views).tolist()
         found = similarity(*z.split(batch), labels=labels)
         check(found, slow.split(z, lambda i, j: i % batch == j % batch, every), labelled)
@@ -157,6 +158,11 @@ class TestBins:
         assert int(found.positive[-1]) == 64
         assert found.positive_quantiles is not None
         assert found.positive_quantiles.max() == 1.0
+
+    def test_rounding_beyond_one_is_clipped(self) -> None:
+        beyond = np.array([1.00001, 0.25, -1.00001], dtype=np.float32)
+        assert MODULE._sorted(beyond).tolist() == [-1, 0.25, 1]
+        assert beyond[0] > 1  # a copy was sorted
 
 
 class TestEnds:

@@ -93,6 +93,13 @@ def test_each_curve_has_its_name_and_mean(panel):
     assert "overlap 0.04" in texts
 
 
+def test_the_mean_of_the_false_negatives_is_said_where_there_is_room():
+    history = story.simclr(30)
+    apart = story.at(30) | {"positive": 0.95, "negative": -0.3, "negative_spread": 0.05}
+    story.add_similarity(history, 31, np.random.default_rng(0), state=apart)
+    assert "same label 0.04" in words_in(plot(similarity.spec(history), "density"))
+
+
 def test_random_rows_are_the_reference_for_cosines(panel):
     (span,) = layers(plot(panel, "density"), Span)
     assert (span.low, span.mid, span.high) == (-1 / math.sqrt(128), 0, 1 / math.sqrt(128))

@@ -17,7 +17,8 @@ from typing import Any
 
 from vergence.errors import ArgumentError, MissingExtra
 from vergence.record.history import History
-from vergence_widgets.publisher import Publisher, panel_or_failure
+from vergence_widgets.panels import every
+from vergence_widgets.publisher import Publisher
 
 try:
     import anywidget
@@ -112,17 +113,15 @@ class Cockpit:
         from vergence_widgets.freeze import still
 
         with self._lock:
-            bundle = still(self.panels(), self.publisher.state()["header"])
+            page, header = self.publisher.page, self.publisher.state()["header"]
+            bundle = still(self.panels(), header, theme="dark" if page.dark else "light", width=page.width)
             self._frozen = True
             self._replace(bundle)
         self._post({"type": "frozen", "where": str(self.subject.history.static.get("directory", ""))}, [])
 
     def panels(self) -> list[Any]:
         """The panels' specs as they are now."""
-        from vergence_widgets.panels import PANELS
-
-        history = self.subject.history
-        return [panel_or_failure(noun, spec, history, self.place) for noun, spec in PANELS.items()]
+        return list(every(self.subject.history, place=self.place).values())
 
     def close(self) -> None:
         """Send no more frames, and leave a still picture."""

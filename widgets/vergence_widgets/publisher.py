@@ -14,13 +14,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vergence.record.history import Event, History
 from vergence.record.mailbox import COMMANDS, Letter, Post
 from vergence_widgets import header as above
 from vergence_widgets.draw.packed import pack
-from vergence_widgets.panels import PANELS
+from vergence_widgets.panels import PANELS, every
 from vergence_widgets.panels.spec import Panel
 from vergence_widgets.pings import Pings
 
@@ -45,6 +46,14 @@ class Subject(Protocol):
     def history(self) -> History:
         """The record so far."""
         ...
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the page looks like, for the still picture that takes the cockpit's place."""
+
+    dark: bool = False
+    width: int | None = None
 
 
 class Publisher:
@@ -76,6 +85,7 @@ class Publisher:
         self.seconds = 0.0
         """Processor time spent here: part of what watching costs."""
         self.frames_sent: dict[str, int] = {}
+        self.page = Look()
         self.pings = Pings()
         """When the browser was heard, by `clock`."""
         self.main_thread_loop: Callable[[], float | None] = lambda: None
@@ -154,6 +164,7 @@ class Publisher:
         self.pings.heard(self._clock(), int(message.get("id", -1)) if kind == "pong" else None)
         with self._lock:
             if kind in ("ready", "want_key"):
+                self.page = Look(bool(message.get("dark", False)), int(message.get("width", 0)) or None)
                 self._views[str(message.get("view", ""))] = False
                 self._want_key = True
                 self._wake.set()
@@ -313,8 +324,7 @@ class Publisher:
 
     def _panels(self, history: History, *, everything: bool) -> dict[str, Panel]:
         panels = {}
-        for noun, spec in PANELS.items():
-            panel = panel_or_failure(noun, spec, history, self.place)
+        for noun, panel in every(history, place=self.place).items():
             fingerprint = (panel.state, panel.step, panel.message, panel.late, len(history.events("control")))
             if everything or self._sent_keys.get(noun) != fingerprint:
                 self._sent_keys[noun] = fingerprint
@@ -377,18 +387,3 @@ class Publisher:
             del self._rate[0]
         (began, first), (ended, last) = self._rate[0], self._rate[-1]
         return (last - first) / (ended - began) if ended > began and last > first else None
-
-
-def panel_or_failure(noun: str, spec: Callable[..., Panel], history: History, place: str) -> Panel:
-    """A panel's spec; one that raises becomes a failed panel that says why."""
-    try:
-        return spec(history, place=place)
-    except Exception as error:
-        return Panel(
-            noun=noun,
-            unit="",
-            state="failed",
-            step=history.last_step,
-            message=f"Failed at step {history.last_step:,}: {type(error).__name__}: {error}",
-            after="The run goes on. This panel tries again with the next frame.",
-        )

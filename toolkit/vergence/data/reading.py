@@ -223,7 +223,8 @@ def _picture(pil: Any, picture: Any, sides: tuple[int, int] | None) -> Tensor:
     if sides is not None and picture.size != (sides[1], sides[0]):
         scale = max(sides[0] / picture.height, sides[1] / picture.width)
         high, wide = sides[0] / scale, sides[1] / scale
-        left, top = (picture.width - wide) / 2, (picture.height - high) / 2
-        box = (left, top, left + wide, top + high)
+        # Rounding may put an edge 1e-15 outside, which Pillow refuses.
+        left, top = max(0.0, (picture.width - wide) / 2), max(0.0, (picture.height - high) / 2)
+        box = (left, top, min(picture.width, left + wide), min(picture.height, top + high))
         picture = picture.resize((sides[1], sides[0]), pil.Resampling.BILINEAR, box=box, reducing_gap=2.0)
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)

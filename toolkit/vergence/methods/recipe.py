@@ -65,10 +65,12 @@ class Recipe:
     def build(self, item_shape: tuple[int, ...]) -> Learner:
         """Encoder and head for items of this shape. Call it where random numbers are under control."""
         encoder = _encoder_for(item_shape) if self.encoder is None else _made("encoder", self.encoder)
-        width = _width(encoder, item_shape)
+        width = _width(encoder, item_shape, "encoder", "one")
         if self.projector is None:
             return Learner(encoder, Projector(width, hidden=2 * width, out_dim=self.dim))
-        return Learner(encoder, _made("projector", self.projector))
+        projector = _made("projector", self.projector)
+        _width(projector, (width,), "projector", "a head")
+        return Learner(encoder, projector)
 
     def views_for(self, item_shape: tuple[int, ...]) -> Views:
         """The augmentations for items of this shape."""
@@ -114,27 +116,27 @@ def _encoder_for(item_shape: tuple[int, ...]) -> nn.Module:
     )
 
 
-def _width(encoder: nn.Module, item_shape: tuple[int, ...]) -> int:
-    """How wide `h` is: found by trying, so that any encoder fits."""
-    modes = [(module, module.training) for module in encoder.modules()]
+def _width(module: nn.Module, shape: tuple[int, ...], what: str, fitting: str) -> int:
+    """How wide its output is: found by trying, so that any module fits, and one that does not is told why."""
+    modes = [(part, part.training) for part in module.modules()]
     try:
-        for module, _ in modes:
-            module.training = False
-        first = next(encoder.parameters(), None)
+        for part, _ in modes:
+            part.training = False
+        first = next(module.parameters(), None)
         device = torch.device("cpu") if first is None else first.device
         with torch.no_grad():
-            h = encoder(torch.zeros(2, *item_shape, device=device))
+            out = module(torch.zeros(2, *shape, device=device))
     except RuntimeError as error:
         raise errors.ShapeError(
-            f"The encoder cannot take items {(2, *item_shape)}: {error}. Make it for items {item_shape}, or leave it "
-            "out: encoder=None makes one that fits."
+            f"The {what} cannot take {(2, *shape)}: {str(error).rstrip('.')}. Make it for rows of {shape}, or leave it "
+            f"out: {what}=None makes {fitting} that fits."
         ) from error
     finally:
-        for module, mode in modes:
-            module.training = mode
-    if not isinstance(h, Tensor) or h.ndim != 2 or len(h) != 2:
+        for part, mode in modes:
+            part.training = mode
+    if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != 2:
         raise errors.ShapeError(
-            f"The encoder turns items {(2, *item_shape)} into {shapes.shape_of(h)}. It must return one row per item, "
+            f"The {what} turns {(2, *shape)} into {shapes.shape_of(out)}. It must return one row per item, "
             "(batch, dim); add a pooling layer and nn.Flatten()."
         )
-    return int(h.shape[1])
+    return int(out.shape[1])

@@ -219,10 +219,8 @@ def _uniformity(z: Tensor, t: float) -> Tensor:
     """`uniformity` of unit rows, in blocks of rows."""
     n = len(z)
     # Distances do not notice a common shift. Seen from one of them, rows that lie close together are small
-    # numbers, so their distances keep their digits, and at collapse they are exactly 0. Seen from their mean
-    # after that, one far row does not spoil the others.
+    # numbers, so their distances keep their digits, and at collapse they are exactly 0.
     z = z - z[0]
-    z = z - z.mean(0)
     squares = z.square().sum(1)
     wide = torch.float64 if z.device.type != "mps" else None
     tops, totals = [], []

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vergence import shapes
 from vergence.losses import Loss
 from vergence.metrics import hypersphere, similarity
 
@@ -24,7 +25,8 @@ class Sample:
     """What one step hands over, at one place (`z`, `h`, or a name of the user's)."""
 
     place: str
-    views: tuple[Tensor, ...]
+    views: tuple[Any, ...]
+    """As they came, detached: the metrics check them at their doors."""
     labels: Tensor | tuple[Tensor | None, ...] | None
     positives: Any
     generator: torch.Generator
@@ -92,8 +94,10 @@ def measure_hypersphere(sample: Sample) -> Measured:
     return measured
 
 
-def measure_terms(objective: Loss, views: Sequence[Tensor]) -> Measured:
+def measure_terms(objective: Loss, views: Sequence[Any]) -> Measured:
     """The plottable parts of the loss; they sum to it."""
+    for number, view in enumerate(views, 1):
+        shapes.check_embeddings(objective.name, f"view {number}", view)
     terms = objective.terms(*views)
     return Measured({f"loss/{name}": float(value) for name, value in terms.items()})
 

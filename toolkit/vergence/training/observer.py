@@ -76,6 +76,7 @@ class Observer:
         self._step = 0
         self._offset = 0
         self._scale: tuple[object, ...] = ()
+        self._settings: dict[str, float] | None = None
         self._in_force: dict[str, float] = {}
         self._marked: dict[tuple[str, str], int] = {}
         self._failing: dict[str, str] = {}
@@ -197,6 +198,10 @@ class Observer:
         if self.reference is not None and self.encoder is not None:
             names.append("reference/h")
         due = self.budget.due(names, step)
+        if self._settings_changed() and "loss/z" in names and "loss/z" not in due:
+            due.append(
+                "loss/z"
+            )  # another temperature has another floor: the old one must not stand beside the new loss
         if not due:
             return 0.0
         labels = self._checked_labels(labels, views, step)
@@ -210,6 +215,11 @@ class Observer:
                 spent += seconds
                 self.budget.charge(name, seconds)
         return spent
+
+    def _settings_changed(self) -> bool:
+        settings = None if self.objective is None else self.objective.settings()
+        changed, self._settings = settings != self._settings, settings
+        return changed
 
     def _one(
         self,

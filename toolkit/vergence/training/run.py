@@ -351,7 +351,7 @@ class Run:
         if self._error is not None:
             raise errors.TrainingFailed(
                 f"Run.{call}(): {self.name} failed at step {self._step:,}: {type(self._error).__name__}: "
-                f"{self._error}. What was recorded is in run.history; run.reset() begins again."
+                f"{str(self._error).rstrip('.')}. What was recorded is in run.history; run.reset() begins again."
             ) from self._error
 
 

@@ -31,7 +31,9 @@ Save nothing:                         save=False
 
 def name_of(stem: str, directory: str | Path) -> str:
     """`emoji-simclr-07`: the stem and the first free number in `directory`."""
-    taken = [path.name.rpartition("-")[2] for path in Path(directory).glob(f"*-{stem}-*")]
+    taken: list[str] = []
+    with contextlib.suppress(OSError):  # a folder that may not be looked into
+        taken = [path.name.rpartition("-")[2] for path in Path(directory).glob(f"*-{stem}-*")]
     number = max((int(end) for end in taken if end.isdigit()), default=0) + 1
     return f"{stem}-{number:02d}"
 

@@ -78,6 +78,7 @@ class Trainer:
             views = tuple(self.views(item.to(self.device), self._views) for item in items)
         with self._own(self._inside, self._model_draws):
             h, z = self.learner(torch.cat(views))
+        self._check_rows(h=h, z=z, items=len(index), views=len(views))
         embedded = z.split(len(index))
         with self._own(self._inside, self._loss_draws):
             found: object = self.loss(*embedded)
@@ -117,6 +118,15 @@ class Trainer:
         self._batches += 1
         self._items_draw = own.drawn > 0 or self._batches < QUIET_BATCHES
         return items
+
+    @staticmethod
+    def _check_rows(*, h: object, z: object, items: int, views: int) -> None:
+        for name, rows in (("h", h), ("z", z)):
+            if not isinstance(rows, Tensor) or rows.ndim == 0 or len(rows) != views * items:
+                raise errors.ShapeError(
+                    f"The model turned {views} views of {items} items into {name} of {shapes.shape_of(rows)}. It must "
+                    f"return one row per item and view: ({views * items}, dim)."
+                )
 
     @staticmethod
     def _own(source: torch.Generator, draws: bool) -> AbstractContextManager[object]:

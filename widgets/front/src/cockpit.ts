@@ -149,15 +149,19 @@ export class Cockpit {
     this.schedule();
   }
 
+  /** For the still picture that will take this place. */
+  look(): { dark: boolean; width: number } {
+    return { dark: this.tokens.dark, width: Math.round(this.root.clientWidth) };
+  }
+
   private wantKey(): void {
     const now = performance.now();
     if (now - this.lastKey < KEY_EVERY_MS) return;
     this.lastKey = now;
-    this.send?.({ type: "want_key", view: this.view });
+    this.send?.({ type: "want_key", view: this.view, ...this.look() });
   }
 
-  /** The kernel has put a still picture in this output's place. Where a page was loaded again it cannot be
-   * reached by its id, and this cockpit stays: then it says where the picture is. */
+  /** A still picture takes this output's place. On a page that was loaded again it cannot: then say where it is. */
   private frozen(where: string): void {
     window.clearTimeout(this.staying);
     this.staying = window.setTimeout(() => {
@@ -269,6 +273,7 @@ export class Cockpit {
 
   private themed(): void {
     this.tokens = readTokens(this.root);
+    this.wantKey();
     this.feed.all();
     this.schedule();
   }
@@ -372,7 +377,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const cockpit = new Cockpit(el, (message) => model.send(message));
   const listen = (content: unknown, buffers: DataView[]): void => cockpit.receive(content, buffers ?? []);
   model.on("msg:custom", listen);
-  model.send({ type: "ready", view: cockpit.view } satisfies ToKernel);
+  model.send({ type: "ready", view: cockpit.view, ...cockpit.look() } satisfies ToKernel);
   return () => {
     model.off("msg:custom", listen);
     cockpit.dispose();

@@ -93,8 +93,8 @@ export type FromKernel =
   | { type: "frozen"; where: string };
 
 export type ToKernel =
-  | { type: "ready"; view: string }
-  | { type: "want_key"; view: string }
+  | { type: "ready"; view: string; dark: boolean; width: number }
+  | { type: "want_key"; view: string; dark: boolean; width: number }
   | { type: "shown"; view: string; seq: number; ms: number }
   | { type: "hidden"; view: string; hidden: boolean }
   | { type: "gone"; view: string }

@@ -2,3 +2,5 @@
 
 Each is imported when it is used: `vergence_widgets.draw.packed`, `.plotly_pen`, `.matplotlib_pen`.
 """
+
+__all__: list[str] = []

@@ -41,6 +41,7 @@ DENSITY_HEIGHT = 88.0
 CUT = 6.0
 """A peak more than so many times as tall as the other one is cut, or the other would be a flat line."""
 OVERLAP = 2.0
+WORDS = {"positive": "positives", "negative": "negatives", "false_negative": "same label"}
 COSINES = (-1.0, -0.5, 0.0, 0.5, 1.0)
 COSINE_TEXT = ("−1", "−0.5", "0", "0.5", "1")
 ENDS = (
@@ -99,8 +100,10 @@ def _now(frame: Frame, share: float) -> Plot:
             color: Color = "positive" if name == "positive" else "negative"
             drawn.append(Line(name, CENTRES, curve, color, "solid" if name == "positive" else "negative", fill=True))
         places.take_curve(CENTRES, np.minimum(curve, y.high))
-    drawn += _names(curves, peaks, frame, places, y)
+    drawn += _names(curves, peaks, frame, places, y, ("positive", "false_negative"))
+    # The whisker cannot move sideways, so it goes before the negatives, whose name can.
     drawn += _random_rows(frame.meta, places)
+    drawn += _names(curves, peaks, frame, places, y, ("negative",))
     overlap = frame.meta.get("overlap")
     if overlap is not None:
         spots = _heights(places, -0.96, "start") + _heights(places, 0.96, "end")
@@ -126,14 +129,14 @@ def _names(
     frame: Frame,
     places: Places,
     y: Axis,
+    which: tuple[str, ...],
 ) -> list[Layer]:
     """Each curve's name and mean beside its peak; what is cut says how tall it is."""
     found: list[Layer] = []
-    # The negatives last: they lie left, where there is most room to move to.
-    for name, words in (("positive", "positives"), ("false_negative", "same label"), ("negative", "negatives")):
+    for name in which:
         if name not in curves:
             continue
-        curve = curves[name]
+        curve, words = curves[name], WORDS[name]
         mean = frame.meta.get(f"{name}_mean")
         if mean is None:  # only counted, in bins of 0.004
             counts = frame.arrays[name]
@@ -143,9 +146,13 @@ def _names(
             text += f", peak {number(peaks[name], 0)} cut ↑"
         color: Color = "positive" if name == "positive" else "negative"
         spots = _beside(curve, list(curves.values()), places, y)
-        if name == "false_negative":
-            spots = _along(curve, places) + spots
-        label = places.put(text, spots, color)
+        label = None
+        if name == "false_negative":  # among two other curves: right over its peak with the mean, or without it
+            label = places.put(text, spots[:3], color, needed=False)
+            if label is None:
+                text = words
+                spots = [*spots[:7], *_along(curve, places), *spots[7:]]
+        label = label or places.put(text, spots, color)
         found += [label] if label else []
     return found
 
@@ -172,18 +179,22 @@ def _beside(
     return spots
 
 
+ABOVE: tuple[tuple[Anchor, int, int], ...] = (("middle", 45, 45), ("start", 0, 90), ("end", 90, 0))
+"""How words of about 90 px stand over a point, and how far they reach to either side."""
+
+
 def _along(curve: NDArray[np.float64], places: Places) -> list[tuple[float, float, Anchor]]:
     """Just over a curve that is flat and lies among others: over its peak, and over its right half."""
     inside = np.flatnonzero(curve >= 0.5 * curve.max())
     spots: list[tuple[float, float, Anchor]] = []
-    for index in (int(curve.argmax()), *(int(inside[int(part * (len(inside) - 1))]) for part in (0.6, 0.75, 0.9, 0.5))):
+    shares = (0.6, 0.75, 0.9, 0.5, 0.2, 0.0)
+    for index in (int(curve.argmax()), *(int(inside[int(share * (len(inside) - 1))]) for share in shares)):
         x, py = places.px(float(CENTRES[index]), float(curve[index]))
-        for anchor, left, right in (("middle", 45, 45), ("start", 0, 90)):
+        for anchor, left, right in ABOVE:
             # Clear of the curve's own highest point under the words.
             under = slice(max(0, int((x - left) / places.width * 512)), int((x + right) / places.width * 512) + 1)
             top = min(py, places.px(0, float(curve[under].max()))[1])
-            at = places.at(x, top - 9)
-            spots.append((at[0], at[1], "middle" if anchor == "middle" else "start"))
+            spots.append((*places.at(x, top - 9), anchor))
     return spots
 
 
@@ -202,7 +213,7 @@ def _random_rows(meta: Mapping[str, Any], places: Places) -> list[Layer]:
     half = spread / 2 * places.width
     middle = places.px(0.0, 0)[0]
     best: tuple[float, float, bool] | None = None
-    for py in (30.0, 18.0, 8.0, 44.0, 58.0, 70.0):
+    for py in (24.0, 12.0, 36.0, 48.0, 60.0, 72.0):
         for left_side in (True, False):
             left = middle - half - wide if left_side else middle - half
             box = (left, py - 7, left + wide + 2 * half, py + 7)

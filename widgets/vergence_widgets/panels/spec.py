@@ -11,7 +11,6 @@ so all pens show the same picture and no axis jitters.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -36,7 +35,6 @@ __all__ = [
     "Span",
     "State",
     "Table",
-    "doubling",
     "fixed",
     "nice_limit",
     "number",
@@ -267,14 +265,6 @@ def nice_limit(value: float) -> float:
     return float(f"{10 * power:.12g}")
 
 
-def doubling(value: float, start: float) -> float:
-    """`start` doubled until it is not below `value`."""
-    limit = start
-    while limit < value:
-        limit *= 2
-    return limit
-
-
 def number(value: float | None, digits: int = 2) -> str:
     """A number for people: `−3.23`, `1,482`, `0.0021`; "not finite" where there is none to show."""
     if value is None:
@@ -297,9 +287,3 @@ def fixed(value: float | None, digits: int = 2) -> str:
     if value is None or not math.isfinite(value):
         return number(value, digits)
     return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
-
-
-def steps(values: Sequence[float]) -> tuple[str, ...]:
-    """Tick labels for a step axis; the last one carries the word."""
-    texts = [f"{value:,.0f}" for value in values]
-    return (*texts[:-1], f"{texts[-1]} steps") if texts else ()

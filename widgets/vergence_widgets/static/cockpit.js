@@ -2933,14 +2933,17 @@ var Cockpit = class {
     this.undrawn += 1;
     this.schedule();
   }
+  /** For the still picture that will take this place. */
+  look() {
+    return { dark: this.tokens.dark, width: Math.round(this.root.clientWidth) };
+  }
   wantKey() {
     const now = performance.now();
     if (now - this.lastKey < KEY_EVERY_MS) return;
     this.lastKey = now;
-    this.send?.({ type: "want_key", view: this.view });
+    this.send?.({ type: "want_key", view: this.view, ...this.look() });
   }
-  /** The kernel has put a still picture in this output's place. Where a page was loaded again it cannot be
-   * reached by its id, and this cockpit stays: then it says where the picture is. */
+  /** A still picture takes this output's place. On a page that was loaded again it cannot: then say where it is. */
   frozen(where) {
     window.clearTimeout(this.staying);
     this.staying = window.setTimeout(() => {
@@ -3037,6 +3040,7 @@ var Cockpit = class {
   }
   themed() {
     this.tokens = readTokens(this.root);
+    this.wantKey();
     this.feed.all();
     this.schedule();
   }
@@ -3122,7 +3126,7 @@ function render({ model, el }) {
   const cockpit = new Cockpit(el, (message) => model.send(message));
   const listen = (content, buffers) => cockpit.receive(content, buffers ?? []);
   model.on("msg:custom", listen);
-  model.send({ type: "ready", view: cockpit.view });
+  model.send({ type: "ready", view: cockpit.view, ...cockpit.look() });
   return () => {
     model.off("msg:custom", listen);
     cockpit.dispose();
