@@ -5,14 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from tests.panels import story
-from tools import browser as chromium
 from vergence.errors import MissingExtra, StoreError
 from vergence_widgets import report
 from vergence_widgets.draw import matplotlib_pen
@@ -34,17 +31,6 @@ def written(history, tmp_path_factory):
 @pytest.fixture(scope="module")
 def page_text(written):
     return written.read_text(encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = chromium.find()
-    if not found:
-        pytest.fail("No browser. Type: make test   (it installs one), or set CHROMIUM=/path/to/chromium.")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 def held(page_text: str) -> dict:

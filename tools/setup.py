@@ -130,7 +130,7 @@ def say(line: str) -> None:
 
 def pip(python: Path, *arguments: str) -> list[str]:
     """A pip command: with its progress on a terminal, without its hundreds of lines in a log."""
-    quiet = [] if sys.stdout.isatty() else ["-qq"]
+    quiet = [] if sys.stdout.isatty() else ["-q"]  # -qq would hide that a connection failed
     return [str(python), "-m", "pip", "install", *quiet, *arguments]
 
 

@@ -11,11 +11,9 @@ from pathlib import Path
 import pytest
 
 import vergence as vg
-from tests.faults import runs
+from tests.faults import rights, runs
 from tests.faults.loops import LAST, Loop
 from vergence.record import store as store_module
-
-NOBODY = 65_534
 
 
 @contextlib.contextmanager
@@ -27,21 +25,6 @@ def full_disk() -> Iterator[None]:
         patch.setattr(store_module.os, "write", full)
         patch.setattr(Path, "write_bytes", full)
         yield
-
-
-@contextlib.contextmanager
-def read_only(folder: Path) -> Iterator[None]:
-    """As somebody without rights, also where the tests run as root, whom no mode of a folder stops."""
-    root = os.geteuid() == 0
-    folder.chmod(0o555)
-    if root:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
-        folder.chmod(0o755)
 
 
 def store_words(history: vg.History) -> list[str]:
@@ -117,7 +100,7 @@ def test_a_folder_below_a_file_stops_no_training(training, tmp_path):
 def test_a_read_only_folder_stops_no_training_and_is_used_once_it_may_be(training, tmp_path):
     folder = tmp_path / "runs"
     folder.mkdir()
-    with read_only(folder):
+    with rights.read_only(folder):
         subject, train, store = training(folder)
         train(LAST)
         store().flush()
@@ -140,4 +123,6 @@ def test_a_folder_that_was_removed_is_made_again(training, tmp_path):
     train(3)
     assert store().flush()
     assert subject.history.last_step == 6
-    assert (subject.directory / "scalars.jsonl").exists()
+    opened = vg.open(subject.directory, follow=False).history
+    assert opened.name == subject.history.name
+    assert opened.scalar("loss").steps.tolist() == [4, 5, 6]

@@ -130,6 +130,24 @@ class TestHypersphere:
             assert error > 0
             assert abs(float(values.mean()) - read(whole)) < 4 * error
 
+    def test_a_long_queue_leaves_rows_for_every_view(self) -> None:
+        a, b = unit_batch(20, 8, seed=0)
+        queue, _ = unit_batch(5000, 8, seed=1)
+        ids = torch.arange(20)
+        whole = hypersphere(a, b, queue, positives=(ids, ids, None), labels=(ids % 2, ids % 2, None), max_rows=20_000)
+        generator = torch.Generator().manual_seed(0)
+        drawn = [
+            hypersphere(a, b, queue, positives=(ids, ids, None), max_rows=60, generator=generator).uniformity
+            for _ in range(100)
+        ]
+        values = torch.tensor(drawn).exp()
+        assert abs(float(values.mean()) - math.exp(whole.uniformity)) < 4 * float(values.std()) / 10
+        of_views = tolerance(a, ids % 2), tolerance(b, ids % 2)
+        assert whole.tolerance == pytest.approx(float(sum(of_views)) / 2, abs=1e-12)
+        once = hypersphere(a, b, queue, positives=(ids, ids, None), max_rows=60)
+        assert once == hypersphere(a, b, queue, positives=(ids, ids, None), max_rows=60)
+        assert once.rows == 5040
+
     def test_watching_leaves_no_trace(self) -> None:
         a, b = (z.requires_grad_() for z in random_batch(2000, 4, seed=0))
         state = torch.get_rng_state()

@@ -42,7 +42,7 @@ class _LogPartition(torch.autograd.Function):
         total = kernel.sum(1)
         ctx.save_for_backward(x, y, kernel, total)
         ctx.temperature, ctx.skip_self = temperature, skip_self
-        return total.log() + shift
+        return total.log() if shift is None else total.log() + shift
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
@@ -57,15 +57,13 @@ class _LogPartition(torch.autograd.Function):
         return to_x, to_y, None, None
 
 
-def _kernel(x: Tensor, y: Tensor, temperature: float, skip_self: bool) -> tuple[Tensor, Tensor | float]:
-    """exp(x_i . y_j / T - shift), and the shift, which is one number where exponents cannot underflow."""
+def _kernel(x: Tensor, y: Tensor, temperature: float, skip_self: bool) -> tuple[Tensor, Tensor | None]:
+    """exp(x_i . y_j / T - shift_i), and the shift; None, for 0, where no exponential leaves the range of the type."""
     kernel = (x * (1 / temperature)) @ y.T
     if skip_self:
         kernel.fill_diagonal_(-math.inf)
-    # Exponents lie between -2/T and 0 after a shift by 1/T. Below exp(-87) float32 loses digits, then the value.
-    shift: Tensor | float
-    if 2 / temperature <= (80 if x.dtype == torch.float32 else 700):
-        shift = 1 / temperature
-        return kernel.sub_(shift).exp_(), shift
+    # float32 holds exp(-87) to exp(88): room for sums of exp(40), and for the smallest term, exp(-40), in full.
+    if 1 / temperature <= (40 if x.dtype == torch.float32 else 350):
+        return kernel.exp_(), None
     largest = kernel.detach().amax(1)
     return kernel.sub_(largest[:, None]).exp_(), largest

@@ -173,12 +173,12 @@ def hypersphere(
 
     views: V >= 1 tensors (batch, dim), of any length: rows are normalised here, `was_unit` says whether they
     were. labels, positives: as for `geometry.pairs`.
-    max_rows: above this, rows are drawn as `Pairs.draw` says, and uniformity is the log of an unbiased mean.
-    generator: on the CPU; None: the same rows each time.
+    max_rows: above this, rows are drawn, as many of each view, and uniformity is the log of an unbiased mean; from
+    views of one size row i of each is drawn. generator: on the CPU; None: the same rows each time.
 
     Each view is spread over the sphere on its own, so positive pairs never count as crowding, and a queue or a
     second tower counts as one view. Tolerance is the mean of the views' tolerances. Alignment is the mean over
-    all positive pairs, whichever views they lie in.
+    all positive pairs, whichever views they lie in (over the drawn ones where row i of each view was drawn).
 
     Ends: see `alignment`, `uniformity`, `tolerance`; `uniformity_floor` is the value for this dim.
 
@@ -188,7 +188,7 @@ def hypersphere(
     """
     shapes.check_count("hypersphere", "max_rows", max_rows, least=2)
     everything, left_out = usable("hypersphere", pairs(views, labels, positives, call="hypersphere"))
-    drawn = everything.draw(max_rows, generator)
+    drawn = _draw(everything, max_rows, generator)
     tolerated = 1e-2 if any(view.dtype in (torch.float16, torch.bfloat16) for view in views) else 1e-3
     was_unit = bool(((drawn.rows.norm(dim=1) - 1).abs() <= tolerated).all())
     drawn = replace(drawn, rows=to_unit(drawn.rows))
@@ -238,6 +238,22 @@ def _uniformity(z: Tensor, t: float) -> Tensor:
     return (top + (total / (n * (n - 1))).log()).to(z.dtype)
 
 
+def _draw(everything: Pairs, max_rows: int, generator: torch.Generator | None) -> Pairs:
+    """As many rows of each view; `Pairs.draw` would leave a small view beside a long queue without any."""
+    if everything.aligned:
+        return everything.draw(max_rows, generator)
+    keep = max(2, max_rows // len(everything.sizes))
+    if max(everything.sizes) <= keep:
+        return everything
+    generator = torch.Generator().manual_seed(0) if generator is None else generator
+    starts = itertools.accumulate(everything.sizes, initial=0)
+    chosen = [
+        start + torch.randperm(size, generator=generator)[:keep].sort().values
+        for start, size in zip(starts, everything.sizes, strict=False)  # the last start is the end
+    ]
+    return everything.take(torch.cat(chosen).to(everything.rows.device))
+
+
 def _aligned(drawn: Pairs) -> float | None:
     """Mean squared distance of row i of one view and row i of another, over all pairs of views."""
     by_view = torch.split(drawn.rows, list(drawn.sizes))
@@ -249,25 +265,26 @@ def _alignment(everything: Pairs) -> float | None:
     """Mean squared distance of all positive pairs, without going through the pairs one by one."""
     if everything.positive_total == 0:
         return None
-    rows = to_unit(everything.rows)
-    # The sums below are differences of large numbers where positives nearly coincide: float64 bears that.
-    rows = (rows.cpu() if rows.device.type == "mps" else rows).double()
-    squares = rows.square().sum(1)
     if everything.matrix is not None:
         first, second = everything.sizes[:2]
-        a, b = rows[:first], rows[first : first + second]
-        matrix = everything.matrix.to(rows)
-        total = matrix.sum(1) @ squares[:first] + matrix.sum(0) @ squares[first : first + second]
-        total = total - 2 * (a * (matrix @ b)).sum()
+        a, b = _wide_unit(everything.rows[:first]), _wide_unit(everything.rows[first : first + second])
+        matrix = everything.matrix.to(a)
+        total = matrix.sum(1) @ a.square().sum(1) + matrix.sum(0) @ b.square().sum(1) - 2 * (a * (matrix @ b)).sum()
     else:
         if everything.groups is None:
             return None
-        groups = everything.groups.to(rows.device)
-        inside = groups >= 0
-        found = _class_sums(rows[inside], groups[inside])
+        inside = everything.groups >= 0
+        rows, groups = _wide_unit(everything.rows[inside]), everything.groups[inside]
+        found = _class_sums(rows, groups.to(rows.device))
         # Sum over pairs of a group of |x - y|^2 = size * sum |x|^2 - |sum x|^2.
-        total = (found.sizes[found.member] * squares[inside]).sum() - found.total
+        total = (found.sizes[found.member] * rows.square().sum(1)).sum() - found.total
     return max(0.0, float(total) / everything.positive_total)
+
+
+def _wide_unit(rows: Tensor) -> Tensor:
+    """Unit rows in float64, for sums that are differences of large numbers where positives nearly coincide."""
+    rows = to_unit(rows)
+    return (rows.cpu() if rows.device.type == "mps" else rows).double()  # that device has no float64
 
 
 class _ClassSums(NamedTuple):

@@ -98,8 +98,8 @@ def similarity(
     Cosines closer than 1e-6 (6e-14 in float64) are a tie: arithmetic on rows of that type tells no more.
     Rows that are zero or not finite are left out and counted. Memory: 2 n^2 bytes for n drawn rows.
 
-    Raises ShapeError, TooFewRows, NotFinite and ZeroRows (fewer than two rows have a direction),
-    DeviceMismatch, ArgumentError.
+    Raises ShapeError, TooFewRows (only one row has a direction), NotFinite, ZeroRows (none has), DeviceMismatch,
+    ArgumentError.
     Source: the histograms are those that Zhu et al. 2021, arXiv:2108.02982, watch through training; overlap is the
     overlapping coefficient of two densities; auc the Mann-Whitney statistic over the number of comparisons.
     """

@@ -10,6 +10,7 @@ write there (`Outbox`) and polled by the trainer (`Inbox`).
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -95,7 +96,9 @@ class Inbox:
         self._path = directory / FILE
         self._clock = clock
         self._next = 0.0
-        self._offset = self._path.stat().st_size if self._path.exists() else 0
+        self._offset = 0
+        with contextlib.suppress(OSError):  # no letters yet, or a folder that cannot be looked into now
+            self._offset = self._path.stat().st_size
 
     def poll(self) -> list[Letter]:
         """New letters; looks at most five times a second, and a torn last line waits for its end."""

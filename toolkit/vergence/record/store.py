@@ -63,6 +63,7 @@ class Store:
         self._history: History | None = None
         self._lock = threading.Lock()
         self._static: tuple[dict[str, Any], dict[str, NDArray[Any]]] | None = None
+        self._static_written: object = None
         self._lines: dict[str, list[bytes]] = {"scalars.jsonl": [], "events.jsonl": []}
         self._frames: list[tuple[str, Frame]] = []
         self._lost = 0
@@ -158,17 +159,16 @@ class Store:
         self._compact()
 
     def _write_static(self) -> None:
+        path = self.directory / "run.json"
         with self._lock:
             static = self._static
-        if static is None:
+        if static is None or (static is self._static_written and path.exists()):
             return
         entries, arrays = static
-        _replace(self.directory / "run.json", json.dumps(_plain(entries), indent=1).encode())
+        _replace(path, json.dumps(_plain(entries), indent=1).encode())
         if arrays:
             _replace(self.directory / "static.safetensors", to_safetensors(self._storable(arrays)))
-        with self._lock:
-            if self._static is static:
-                self._static = None
+        self._static_written = static
 
     def _write_lines(self, file: str) -> None:
         with self._lock:
@@ -179,7 +179,8 @@ class Store:
         path = self.directory / file
         handle = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
         try:
-            offset = self._offsets.setdefault(file, os.fstat(handle).st_size)
+            size = os.fstat(handle).st_size
+            offset = min(self._offsets.get(file, size), size)  # smaller: somebody removed the folder
             try:
                 os.lseek(handle, offset, os.SEEK_SET)
                 written = 0

@@ -69,8 +69,6 @@ def _claimed(directory: Path, moment: str, name: str) -> Path:
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
-            if not directory.is_dir():  # a file is in the way
-                return folder
             folder = directory / f"{moment}-{number}-{name}"
             number += 1
         except OSError:  # the store will say it, and try again
