@@ -17,6 +17,8 @@ from vergence import errors, shapes
 __all__ = ["Budget"]
 
 WINDOW_SECONDS = 10.0
+CREDIT_SECONDS = 5.0
+"""Of training, earned before it begins: the first seconds are those in which most changes."""
 
 
 @dataclass
@@ -42,7 +44,7 @@ class Budget:
         share: float = 0.03,
         *,
         every: int | None = None,
-        floor_per_minute: float = 6.0,
+        floor_per_minute: float = 30.0,
         ceiling_per_second: float = 4.0,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -61,7 +63,7 @@ class Budget:
         self._clock = clock
         self._accounts: dict[str, _Account] = {}
         self._spent = 0.0
-        self._allowance = 0.0
+        self._allowance = CREDIT_SECONDS * share
         self._most = 60 * share
         self._began: float | None = None
         self._last_tick = 0.0

@@ -134,7 +134,7 @@ class Observer:
 
     def finish(self) -> None:
         """The loop is over: losses that are still on their way from a device are waited for and recorded."""
-        pass
+        self._record_losses(self._later.rest)
 
     # -- per step --------------------------------------------------------------------------------
 
