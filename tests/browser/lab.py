@@ -121,7 +121,8 @@ class Notebook:
         self.context.set_default_timeout(WAIT)
         self.page: Page = self.context.new_page()
         self.errors: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        # "Event" is what JupyterLab's plotly renderer leaves when it may take no snapshot (`freeze._kept`).
+        self.page.on("pageerror", lambda error: str(error) == "Event" or self.errors.append(str(error)))
         self.workspace = secrets.token_hex(4)
         self.open(kernel=kernel)
 

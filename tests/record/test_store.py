@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import threading
-import time
-from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra import numpy as hnp
 
 import vergence
-from vergence import errors
+from tests.record.written import recorded, saved
 from vergence.record import store as store_module
-from vergence.record.attach import Tail
 from vergence.record.history import History
-from vergence.record.store import Store
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=12)
 numbers = st.floats(allow_nan=True, allow_infinity=True, width=64)
@@ -47,41 +41,6 @@ entry = st.one_of(
     st.tuples(st.just("static"), st.tuples(st.dictionaries(names, arrays, max_size=2),
                                            st.dictionaries(names, plain, max_size=2))),
 )  # fmt: skip
-
-
-def saved(history: History, folder: Any, **more: Any) -> Store:
-    store = Store(folder, **more)
-    store.attach(history)
-    return store
-
-
-def recorded(history: History) -> dict[str, Any]:
-    """Everything a History holds, comparable: NaN equal to NaN, arrays as lists with their type and shape."""
-    return {
-        "static": history.static,
-        "arrays": {name: _array(array) for name, array in history.arrays.items()},
-        "scalars": {key: _series(history, key) for key in history.scalar_keys()},
-        "frames": {
-            kind: [
-                (step, frame.time, {name: _array(array) for name, array in frame.arrays.items()}, frame.meta)
-                for step, frame in ((step, history.frame(kind, step)) for step in history.frames(kind))
-            ]
-            for kind in history.frame_kinds()
-        },
-        "events": [(event.step, event.time, event.kind, event.data) for event in history.events()],
-        "last_step": history.last_step,
-    }
-
-
-def _series(history: History, key: str) -> list[tuple[int, str]]:
-    series = history.scalar(key)
-    return [(int(step), repr(float(value))) for step, value in zip(series.steps, series.values, strict=True)]
-
-
-def _array(array: Any) -> tuple[str, tuple[int, ...], bytes]:
-    array = np.asarray(array)
-    native = array.astype(array.dtype.newbyteorder("="))
-    return str(native.dtype), array.shape, native.tobytes()
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -145,61 +104,6 @@ def test_pandas_reads_the_scalars(tmp_path):
     json.loads((tmp_path / "run.json").read_bytes())
 
 
-def test_a_torn_last_line_waits_for_its_end_and_a_strange_line_is_passed_over(tmp_path):
-    history = History({"name": "torn"})
-    store = saved(history, tmp_path)
-    history.add_scalars(1, {"loss": 1.0})
-    store.close()
-    whole = b'{"step": 2, "time": 1.0, "loss": 2.0}\n'
-    path = tmp_path / "scalars.jsonl"
-    with path.open("ab") as file:
-        file.write(b'[1]\n{"loss": 9.0}\n{"step": "x", "time": 1, "loss": 9}\nnot json\n' + whole[:20])
-    with (tmp_path / "events.jsonl").open("ab") as file:
-        file.write(b'{"kind": "notice"}\n{"kind": "notice", "step": 2, "time": 1.0, "data": 7}\n')
-    tail = Tail(tmp_path)
-    assert tail.history.scalar("loss").steps.tolist() == [1]
-    with path.open("ab") as file:
-        file.write(whole[20:])
-    assert tail.poll()
-    assert tail.history.scalar("loss").values.tolist() == [1.0, 2.0]
-    assert not tail.poll()
-
-
-@pytest.mark.parametrize("begin", [0, 7, 40])
-def test_a_reader_that_begins_midway_sees_everything_once(tmp_path, begin):
-    history = History({"name": "midway"})
-    store = saved(history, tmp_path)
-    tail = None
-    for step in range(1, 41):
-        history.add_scalars(step, {"loss": float(step)})
-        history.add_frames(step, {"map": ({"x": np.array([step])}, {})})
-        history.add_event("notice", step, text=str(step))
-        if step % 3 == 0:
-            store.flush()
-            if tail is not None:
-                tail.poll()
-        if step == begin or (tail is None and step > begin):
-            store.flush()
-            tail = Tail(tmp_path)
-    store.close()
-    tail = tail or Tail(tmp_path)
-    tail.poll()
-    assert recorded(tail.history) == recorded(history)
-
-
-def test_static_entries_written_twice_within_a_clock_tick_are_seen(tmp_path):
-    history = History({"name": "first"})
-    store = saved(history, tmp_path)
-    store.flush()
-    tail = Tail(tmp_path)
-    for number in range(20):
-        history.describe(name=f"name-{number}")
-        store.flush()
-        tail.poll()
-        assert tail.history.name == f"name-{number}"
-    store.close()
-
-
 def test_packing_loses_and_doubles_no_frame(tmp_path, monkeypatch):
     monkeypatch.setattr(store_module, "COMPACT_AT", 20)
     monkeypatch.setattr(store_module, "COMPACT_KEEP", 5)
@@ -253,42 +157,6 @@ def test_a_strange_file_among_the_frames_stops_neither_writer_nor_reader(tmp_pat
     assert (tmp_path / "frames" / "00000000.safetensors").read_bytes() == b"cut"
 
 
-def test_a_reader_that_polls_while_files_are_packed_sees_every_frame_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(store_module, "COMPACT_AT", 12)
-    monkeypatch.setattr(store_module, "COMPACT_KEEP", 3)
-    history = History({"name": "race"}, frame_limit=10_000)
-    store = saved(history, tmp_path)
-    store.flush()
-    tail = Tail(tmp_path)
-    added: list[int] = []
-    add_frames = tail.history.add_frames
-    monkeypatch.setattr(
-        tail.history, "add_frames", lambda step, *rest, **more: (added.append(step), add_frames(step, *rest, **more))
-    )
-    done, wrong = threading.Event(), []
-
-    def follow() -> None:
-        try:
-            while not done.is_set():
-                tail.poll()
-        except Exception as error:
-            wrong.append(error)
-
-    reader = threading.Thread(target=follow)
-    reader.start()
-    try:
-        for step in range(1, 301):
-            history.add_frames(step, {"map": ({"x": np.array([step])}, {})})
-            store.flush()
-    finally:
-        done.set()
-        reader.join(30)
-    store.close()
-    tail.poll()
-    assert wrong == []
-    assert sorted(added) == list(range(1, 301))
-
-
 def test_past_the_cap_frames_stay_in_memory_and_scalars_are_saved(tmp_path):
     history = History()
     store = saved(history, tmp_path, cap_bytes=3_000)
@@ -318,35 +186,3 @@ def test_a_closed_store_gathers_nothing(tmp_path):
     assert store._lines["scalars.jsonl"] == []
     assert (tmp_path / "run.json").stat().st_size == size
     assert vergence.open(tmp_path, follow=False).history.last_step == 0
-
-
-def test_a_folder_without_a_run_is_named_with_those_beside_it(tmp_path):
-    saved(History(), tmp_path / "2026-01-01-emoji").close()
-    with pytest.raises(errors.StoreError, match=r"no run\.json there.*Runs beside it: 2026-01-01-emoji"):
-        vergence.open(tmp_path / "2026-01-02-emoji")
-
-
-def test_a_run_json_that_was_edited_is_an_error_with_its_path(tmp_path):
-    saved(History(), tmp_path).close()
-    (tmp_path / "run.json").write_text("{")
-    with pytest.raises(errors.StoreError, match=r"run\.json cannot be read: .* Was it edited by hand\?"):
-        vergence.open(tmp_path, follow=False)
-
-
-def test_entries_reach_the_disk_within_a_second_by_themselves(tmp_path):
-    history = History({"name": "alone"})
-    store = saved(history, tmp_path)
-    try:
-        history.add_event("notice", 1, text="x")
-        history.add_scalars(1, {"loss": 1.0})
-        limit = time.monotonic() + 2
-        while time.monotonic() < limit and not (tmp_path / "scalars.jsonl").exists():
-            time.sleep(0.02)
-        with vergence.open(tmp_path) as opened:  # follows by itself
-            history.add_scalars(2, {"loss": 2.0})
-            while time.monotonic() < limit and opened.history.last_step < 2:
-                time.sleep(0.02)
-            assert opened.history.last("loss") == 2.0
-            assert opened.history.events("notice")[0].data == {"text": "x"}
-    finally:
-        store.close()

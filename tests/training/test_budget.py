@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from vergence import errors
-from vergence.training.budget import Budget
+from vergence.training.budget import KEPT_BACK, Budget
 
 
 class Loop:
@@ -88,7 +88,7 @@ def test_a_pause_earns_nothing_and_is_no_time_in_the_cost():
     loop.budget.rest(3_600)
     loop.now += 0.01
     loop.budget.tick()
-    assert loop.budget._allowance == pytest.approx(allowance + 0.03 * 0.01)
+    assert loop.budget._allowance == pytest.approx(allowance + 0.03 * (1 - KEPT_BACK) * 0.01)
     assert loop.budget.cost == pytest.approx(cost, rel=0.1)
 
 

@@ -161,6 +161,23 @@ def test_an_interrupt_ends_an_inline_pause(runs):
     assert states == ["live", "paused", "live", "stopped"]
 
 
+def test_an_interrupt_between_a_step_and_its_record_gives_no_number_twice(runs, monkeypatch):
+    run, observe, numbers = runs(driver="inline"), vg.training.observer.Observer.observe, []
+
+    def once(self, views, *, step, **more):
+        numbers.append(step)
+        if numbers == [1, 2, 3]:
+            raise KeyboardInterrupt
+        observe(self, views, step=step, **more)
+
+    monkeypatch.setattr(vg.training.observer.Observer, "observe", once)
+    with pytest.raises(KeyboardInterrupt):
+        run.start(steps=5)
+    run.start(steps=2)
+    assert numbers == [1, 2, 3, 4, 5]
+    assert run.history.scalar("loss").steps.tolist() == [1, 2, 4, 5]
+
+
 class Breaks(nn.Module):
     """A model whose n-th forward pass raises."""
 

@@ -73,6 +73,7 @@ class Tail:
             try:
                 entries = json.loads(path.read_bytes())
             except (OSError, ValueError) as error:
+                del self._stamps[path.name]  # looked at again by the next poll
                 raise errors.StoreError(f"{path} cannot be read: {error}. Was it edited by hand?") from error
             self.history.describe(**entries)
         arrays = self.directory / "static.safetensors"
@@ -80,6 +81,7 @@ class Tail:
             try:
                 self.history.describe(load_file(str(arrays)))
             except (OSError, SafetensorError) as error:
+                del self._stamps[arrays.name]
                 raise errors.StoreError(f"{arrays} cannot be read: {error}. Was its copy cut short?") from error
 
     def _lines(self, file: str) -> list[dict[str, Any]]:
@@ -172,14 +174,17 @@ class Attached:
             return self._tail.poll()
 
     def _loop(self) -> None:
+        said = ""
         while not self._closing.wait(FOLLOW_SECONDS):
             try:
                 self.poll()
-            except Exception as error:  # the folder may vanish; the watcher must say so, not die
-                self.history.add_event(
-                    "failed", self.history.last_step, what="store", name="run directory", why=str(error)
-                )
-                return
+                said = ""
+            except Exception as error:  # the folder may vanish and come back; the watcher must say so, not die
+                if str(error) != said:
+                    said = str(error)
+                    self.history.add_event(
+                        "failed", self.history.last_step, what="store", name="run directory", why=said
+                    )
 
     def pause(self) -> str:
         """Ask the trainer to pause before its next step."""

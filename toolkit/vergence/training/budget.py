@@ -17,6 +17,8 @@ from vergence import errors, shapes
 __all__ = ["Budget"]
 
 WINDOW_SECONDS = 10.0
+KEPT_BACK = 0.4
+"""Of the share, for what cannot be timed from inside: caches gone cold, a core taken from OpenMP's threads."""
 CREDIT_SECONDS = 5.0
 """Of training, earned before it begins: the first seconds are those in which most changes."""
 
@@ -64,7 +66,7 @@ class Budget:
         self._accounts: dict[str, _Account] = {}
         self._spent = 0.0
         self._allowance = CREDIT_SECONDS * share
-        self._most = 60 * share
+        self._most = 60 * share * (1 - KEPT_BACK)
         self._began: float | None = None
         self._last_tick = 0.0
         self._outside = 0.0
@@ -78,7 +80,7 @@ class Budget:
             self._window = [(now, outside)]
             self._outside = outside
         # The time between two runs earns little: an hour of it must not buy a minute of measuring.
-        earned = self.share * min(now - self._last_tick, 5.0)
+        earned = (1 - KEPT_BACK) * self.share * min(now - self._last_tick, 5.0)
         # Writing and drawing are watching too: what they took is not there for measuring.
         self._allowance = max(min(self._allowance + earned, self._most) - (outside - self._outside), -self._most)
         self._outside = outside

@@ -283,8 +283,9 @@ class Run:
         while self._target is None or self._step < self._target:
             if not self._session.steering.gate(self._step + 1):
                 return
-            self._session.one(self._step + 1)
-            self._step += 1
+            taken = self._session.trainer.step()
+            self._step += 1  # before it is recorded: an interrupt in between must not give two steps one number
+            self._session.record(taken, self._step)
             self._session.trainer.check()
             # A paused or waiting thread must be able to take the interpreter lock between two short steps.
             time.sleep(0)

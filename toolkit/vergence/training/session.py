@@ -16,7 +16,7 @@ from vergence.training.budget import Budget
 from vergence.training.controls import Controls
 from vergence.training.observer import Observer
 from vergence.training.steering import Steering
-from vergence.training.trainer import Trainer
+from vergence.training.trainer import Taken, Trainer
 
 __all__ = ["Session"]
 
@@ -104,10 +104,8 @@ class Session:
         )
         self.store = store
 
-    def one(self, step: int) -> None:
-        """Train one step and record it."""
-        in_force = self.controls.in_force()
-        taken = self.trainer.step()
+    def record(self, taken: Taken, step: int) -> None:
+        """Measure and record what a training step handed on."""
         self.observer.observe(
             taken.z,
             step=step,
@@ -115,7 +113,7 @@ class Session:
             loss=taken.loss,
             labels=taken.labels,
             positives=taken.positives,
-            in_force=in_force,
+            in_force=self.controls.in_force(),
         )
         if taken.skipped:
             text = f"The loss of step {step:,} is not finite; the weights were left as they were."
