@@ -57,7 +57,7 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
     if not len(uniformity):
         needs = f"Needs embeddings at {place}." if history.last_step else "Needs a first step."
         blank = Panel(NOUN, f"of {place}", "empty", ends=ENDS)
-        return waiting(history, blank, needs, f"Measuring the first batch of {place}.")
+        return waiting(history, blank, needs, f"Measuring the first batch of {place}.", place=place)
     alignment = history.scalar(f"{prefix}/alignment")
     floor = history.scalar(f"{prefix}/uniformity_floor").last
     tolerance = history.scalar(f"{prefix}/tolerance").last
@@ -91,7 +91,7 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
         table=_table(alignment, uniformity, history.scalar(f"{prefix}/tolerance")),
         late=late_after(history, f"similarity/{place}", last),
     )  # fmt: skip
-    return settle(history, panel, live=live, good_step=last)
+    return settle(history, panel, live=live, good_step=last, place=place)
 
 
 def _pairs(alignment: Series, uniformity: Series) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:

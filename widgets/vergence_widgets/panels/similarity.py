@@ -61,7 +61,9 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
     frame = newest_frame(history, kind)
     if frame is None:
         needs = f"Needs embeddings: two views of a batch at {place}." if history.last_step else "Needs a first step."
-        return waiting(history, Panel(NOUN, unit, "empty", ends=ENDS), needs, f"Measuring the first batch of {place}.")
+        return waiting(
+            history, Panel(NOUN, unit, "empty", ends=ENDS), needs, f"Measuring the first batch of {place}.", place=place
+        )
     meta = frame.meta
     ridge = _ridge(history, kind, place)
     panel = Panel(
@@ -78,7 +80,7 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
         table=_table(history, kind, place),
         late=late_after(history, kind, frame.step),
     )
-    return settle(history, panel, live=live, good_step=frame.step)
+    return settle(history, panel, live=live, good_step=frame.step, place=place)
 
 
 def _now(frame: Frame, share: float) -> Plot:

@@ -254,6 +254,10 @@ class Panel:
         return replace(self, state=state, message=message, after=after)
 
 
+SMALLEST = 1e-9
+"""What is smaller is written as 0: the floor of NT-Xent at a low temperature is 9e-16, which is nothing."""
+
+
 def nice_limit(value: float) -> float:
     """The smallest of 1, 2, 4, 6, 8 times a power of ten that is not below `value`: a limit that moves rarely."""
     if not math.isfinite(value) or value <= 0:
@@ -271,7 +275,7 @@ def number(value: float | None, digits: int = 2) -> str:
         return "unknown"
     if not math.isfinite(value):
         return "not finite"
-    if value == 0:
+    if abs(value) < SMALLEST:
         text = f"{0:.{digits}f}"
     elif abs(value) >= 1000:
         text = f"{value:,.0f}"

@@ -21,9 +21,9 @@ def newest_frame(history: History, kind: str) -> Frame | None:
     return history.frame(kind) if history.frames(kind) else None
 
 
-def waiting(history: History, panel: Panel, needs: str, doing: str) -> Panel:
+def waiting(history: History, panel: Panel, needs: str, doing: str, *, place: str = "z") -> Panel:
     """A panel that has nothing to draw: `needs` says what it lacks, `doing` what is going on."""
-    failed = failure(history, panel.noun)
+    failed = failure(history, panel.noun, place)
     if failed is not None:
         return _failed(panel, failed, None)
     if history.state in RUNNING and not history.last_step:
@@ -33,19 +33,19 @@ def waiting(history: History, panel: Panel, needs: str, doing: str) -> Panel:
     return replace(panel, state="empty", message=needs)
 
 
-def settle(history: History, panel: Panel, *, live: bool, good_step: int) -> Panel:
+def settle(history: History, panel: Panel, *, live: bool, good_step: int, place: str = "z") -> Panel:
     """A drawn panel as live, stopped or failed. `good_step`: the step of its newest good measurement."""
-    failed = failure(history, panel.noun)
+    failed = failure(history, panel.noun, place)
     if failed is not None and failed.step > good_step:
         return _failed(panel, failed, good_step)
     return replace(panel, state="live" if live and history.state == "live" else "stopped")
 
 
-def failure(history: History, noun: str) -> Event | None:
-    """The newest failure to measure or draw this noun."""
+def failure(history: History, noun: str, place: str = "z") -> Event | None:
+    """The newest failure to measure or draw this noun at this place; one at `h` is no failure of the panel of `z`."""
     for event in reversed(history.events("failed")):
         name = str(event.data.get("name", ""))
-        if event.data.get("what") in ("metric", "panel") and name.partition("/")[0] == noun:
+        if event.data.get("what") in ("metric", "panel") and name in (noun, f"{noun}/{place}"):
             return event
     return None
 
