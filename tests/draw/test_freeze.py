@@ -98,7 +98,7 @@ def test_the_size_is_that_of_a_saved_notebook(bundle):
     assert with_it - without == pytest.approx(freeze.size(bundle), rel=0.05)
 
 
-@pytest.mark.parametrize(("width", "columns"), [(1280, 3), (880, 2), (500, 1), (None, 2)])
+@pytest.mark.parametrize(("width", "columns"), [(1480, 3), (1280, 2), (880, 2), (500, 1), (None, 2)])
 def test_the_width_of_the_output_decides_how_many_stand_side_by_side(panels, width, columns):
     layout = freeze.still(panels, HEADER, width=width)[PLOTLY]["layout"]
     starts = {tuple(axis["domain"]) for name, axis in layout.items() if name.startswith("xaxis")}

@@ -37,7 +37,7 @@ def still(
     width: px of the output it replaces, where known; it decides how many panels stand side by side.
     A part that cannot be made (Matplotlib absent, or too large) is left out; the words are always there.
     """
-    columns = 2 if width is None else 3 if width >= 1200 else 2 if width >= 760 else 1
+    columns = 2 if width is None else 3 if width >= 1400 else 2 if width >= 760 else 1
     bundle: dict[str, Any] = {"text/plain": text(panels, header)}
     left = MOST_BYTES - size(bundle)
     for most in _POINTS:

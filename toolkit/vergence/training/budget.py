@@ -19,6 +19,9 @@ __all__ = ["Budget"]
 WINDOW_SECONDS = 10.0
 KEPT_BACK = 0.4
 """Of the share, for what cannot be timed from inside: caches gone cold, a core taken from OpenMP's threads."""
+CHEAP_SECONDS = 2.0
+CHEAP_SHARE = 0.1
+"""A measurement that stays below this part of the share is made every two seconds, whatever else is owed."""
 CREDIT_SECONDS = 5.0
 """Of training, earned before it begins: the first seconds are those in which most changes."""
 
@@ -46,7 +49,7 @@ class Budget:
         share: float = 0.03,
         *,
         every: int | None = None,
-        floor_per_minute: float = 30.0,
+        floor_per_minute: float = 6.0,
         ceiling_per_second: float = 4.0,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -116,10 +119,14 @@ class Budget:
             estimate = account.estimate
             if waited < self._resting:
                 continue
-            if estimate is None or waited >= self._starving or estimate <= allowance:
+            if estimate is None or waited >= self._longest(estimate) or estimate <= allowance:
                 chosen.append(name)
                 allowance -= estimate or 0.0
         return chosen
+
+    def _longest(self, estimate: float) -> float:
+        """A measurement waits at most so long: the cheaper it is, the less, and never beyond the floor."""
+        return min(self._starving, max(CHEAP_SECONDS, estimate / (CHEAP_SHARE * self.share)))
 
     def charge(self, name: str | None, seconds: float) -> None:
         """Book what a measurement, or the bookkeeping itself (None), took."""
