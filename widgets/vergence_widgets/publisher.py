@@ -2,8 +2,8 @@
 
 One message a tick for everything, newest state only. Each frame has a sequence number; at most two are
 unconfirmed; a key frame holds everything and is sent on request and every five seconds. Nothing is sent
-while every view is hidden. Ticks come four times a second at most and give way to training: drawing a
-frame may take one per cent of a core.
+while every view is hidden. Ticks come four times a second at most and give way to training: drawing
+frames may take well under one per cent of a core.
 
 Whether controls work now is found by ping. Letters from the browser only ever go into the mailbox;
 answers are read from the History's events.
@@ -33,8 +33,8 @@ BLIND_SECONDS = 2.0
 """Without confirmations (where no message gets in while a cell runs) one frame in so long."""
 STILL_SECONDS = 1.0
 """With nothing new, one frame in so long: ages and the header's clock move on."""
-SHARE = 0.01
-"""Of one core, for building and sending frames."""
+SHARE = 0.006
+"""Of one core, for building and sending frames. Training waits for the interpreter lock meanwhile, so it pays more."""
 SLOWEST_TICK = 2.0
 NO_MESSAGES = "no message gets in while a cell runs"
 
