@@ -67,9 +67,11 @@ node:
 	echo "On Debian or Ubuntu type: sudo apt-get install nodejs npm   On macOS: brew install node   Then type make again." >&2; \
 	exit 1; }
 
-bench: setup ## measure; tables and JSON go to bench/results/
-	@mkdir -p bench/results; for script in bench/*.py; do \
-	echo "$$script"; $(PY) "$$script" || exit 1; done
+bench: setup ## measure; ARGS="live --quick" picks one of losses, projections, overhead, live
+	@mkdir -p bench/results; chromium=$$($(PY) tools/browser.py) || exit 1; export CHROMIUM="$$chromium"; \
+	set -- $(ARGS); if [ $$# -gt 0 ]; then name="$$1"; shift; exec $(PY) "bench/$$name.py" "$$@"; fi; \
+	failed=0; for name in losses projections overhead live; do \
+	echo "bench/$$name.py"; $(PY) "bench/$$name.py" || failed=1; done; exit $$failed
 
 newest: ## the browser and driver tests against the newest Jupyter packages, in .venv-newest
 	@sh tools/setup.sh newest

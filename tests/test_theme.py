@@ -76,7 +76,7 @@ def test_the_style_sheet_has_the_same_values(name, selector):
 
 def test_the_browser_has_the_same_sequence_and_dashes():
     script = (WIDGETS / "front/src/theme.ts").read_text(encoding="utf-8")
-    stops = re.findall(r"\[(\d+), (\d+), (\d+)\]", script)
+    stops = re.findall(r"\[(\d+), (\d+), (\d+)\]", script.partition("const VIRIDIS")[2].partition("];")[0])
     assert [tuple(map(int, stop)) for stop in stops] == list(theme.VIRIDIS)
     assert f"DARK_START = {theme.DARK.sequence_start}" in script
     for name, pattern in theme.DASHES.items():
@@ -93,3 +93,35 @@ def test_the_sequence_starts_later_on_dark_ground_and_ends_alike():
 def test_words_take_the_shade_that_can_be_read():
     assert theme.LIGHT.text("negative") == theme.LIGHT.negative_text
     assert theme.LIGHT.text("ghost") == theme.LIGHT.second
+
+
+# Orange and sky are those of Okabe and Ito, yellow is the darkest that is still yellow, and on dark ground all reach 3.
+CLASSES_TOLD_BY_SHAPE = {("light", 0), ("light", 1), ("light", 3)}
+
+
+@pytest.mark.parametrize("name", theme.THEMES)
+@pytest.mark.parametrize("index", range(len(theme.SHAPES)))
+def test_classes_reach_3_or_are_told_by_their_shape(name, index):
+    found = theme.contrast(theme.CLASSES[name][index], theme.THEMES[name].ground)
+    assert (found >= 3) != ((name, index) in CLASSES_TOLD_BY_SHAPE)
+    assert found >= 2
+
+
+def test_every_class_has_a_colour_and_a_shape_of_its_own():
+    assert len(set(theme.SHAPES)) == len(theme.SHAPES)
+    for name in theme.THEMES:
+        assert len(set(theme.CLASSES[name])) == len(theme.SHAPES)
+        assert theme.THEMES[name].ghost not in theme.CLASSES[name]
+
+
+@pytest.mark.parametrize(("name", "selector"), [("light", ".vergence"), ("dark", '.vergence[data-scheme="dark"]')])
+def test_the_browser_has_the_same_classes_and_shapes(name, selector):
+    css = (WIDGETS / "front/src/style/tokens.css").read_text(encoding="utf-8")
+    body = re.search(re.escape(selector) + r"\s*\{(.*?)\}", css, re.DOTALL)
+    assert body
+    found = dict(re.findall(r"--vg-class-(\d): (#\w+);", body[1]))
+    assert [found[str(index)] for index in range(len(theme.SHAPES))] == list(theme.CLASSES[name])
+    script = (WIDGETS / "front/src/pen/cloud_shapes.ts").read_text(encoding="utf-8")
+    listed = re.search(r"export const SHAPES = \[(.*?)\]", script, re.DOTALL)
+    assert listed
+    assert tuple(re.findall(r'"([^"]+)"', listed[1])) == theme.SHAPES

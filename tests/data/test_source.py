@@ -74,7 +74,7 @@ def test_vectors():
     made = source(x)
     assert made.item_shape == (7,)
     assert made.positives == "same row"
-    assert made.thumbnails(3) is None
+    assert made.thumbnails(3).shape[0] == 3, "bars"
     assert made.notes == ()
     assert torch.allclose(items(made), torch.from_numpy(x).float())
     assert torch.equal(items(source(np.arange(12).reshape(6, 2)))[:, 0], torch.arange(0.0, 12, 2))

@@ -102,9 +102,11 @@ def test_representations_by_name_are_measured_each_on_its_own(tmp_path):
     loop = Loop(tmp_path).run(step)
     for history in loop.histories:
         assert {name for _, name, _ in said(history)} == {
-            "similarity/block/map", "hypersphere/block/map", "similarity/text", "hypersphere/text",
-        }  # fmt: skip
-        assert len(said(history)) == 4
+            f"{metric}/{place}"
+            for metric in ("similarity", "hypersphere", "spectrum")
+            for place in ("block/map", "text")
+        }
+        assert len(said(history)) == 6
         for place in ("pair", "joined"):
             assert history.frames(f"similarity/{place}") == tuple(range(BEFORE + 1, BEFORE + FAULTY + 1))
             assert history.frame(f"similarity/{place}").meta["pairs_positive"] == 8

@@ -12,7 +12,7 @@ import vergence as vg
 from tests.faults.loops import said
 from tests.faults.runs import FAULTY, LAST, Spoils, data, histories, make, steps
 from vergence import errors
-from vergence.training import measure
+from vergence.training.measures import step as measure
 
 EVERY = list(range(1, LAST + 1))
 

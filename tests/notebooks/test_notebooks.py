@@ -18,6 +18,14 @@ SMALLER = {
         "run.start(steps=600)": "run.start(steps=6).wait()",
         "# run.set(temperature=0.05)": "run.start(steps=2).set(temperature=0.05).wait()",
     },
+    "01_two_views_and_a_loss.ipynb": {
+        "run_a.start(steps=400)": "run_a.start(steps=6).wait()",
+        "run_b.start(steps=400)": "run_b.start(steps=6).wait()",
+        "run_b.start(steps=300)": "run_b.set(temperature=0.05)",
+        "# run_b.set(temperature=0.05)": "run_b.start(steps=2).wait().set(temperature=1.0).start(steps=2).wait()",
+        "    if end - begin < 50:": "    if end - begin < 1:",
+    },
+    "02_where_does_it_look.ipynb": {"run.start(steps=300)": "run.start(steps=2).wait()"},
 }
 
 
@@ -50,6 +58,38 @@ def test_the_first_notebook_compares_the_prediction(tmp_path: Path) -> None:
     said = [output_text(cell) for cell in made.cells if "you said" in output_text(cell)]
     assert len(said) == 1
     assert "mean cosine of negatives" in said[0]
+
+
+def test_the_second_notebook_compares_two_runs_and_three_temperatures(tmp_path: Path) -> None:
+    made = smaller(ROOT / "notebooks" / "01_two_views_and_a_loss.ipynb")
+    NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = "".join(output_text(cell) for cell in made.cells)
+    for words in ("you said 0.17; it is 0.63", "lower loss: ", "finds more: ", "most even: tau = "):
+        assert said.count(words) == 1, words
+    rows = [line for line in said.splitlines() if line.startswith(("same emoji found again", "neighbours by"))]
+    for row in rows:
+        numbers = [float(number) for number in row.split()[-3:]]
+        assert all(0 < number < 1 for number in numbers), row
+    assert len(rows) == 2
+
+
+def test_the_third_notebook_finds_what_was_planted_and_compares_with_nothing(tmp_path: Path) -> None:
+    made = smaller(ROOT / "notebooks" / "02_where_does_it_look.ipynb")
+    NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = "".join(output_text(cell) for cell in made.cells)
+    rows = {line.split()[0]: line.split()[1:] for line in said.splitlines() if line[:5] in ("even ", "right", "corne")}
+    assert rows["even"] == ["1.00", "4.14", "0.02"]
+    assert rows["right"][2] == "1.00"
+    assert "farthest: corner; you said even." in said
+    assert "on the drawing: " in said
+    assert "offset head: no" in said
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_it_is_stored_empty_and_small(path: Path) -> None:
+    made = json.loads(path.read_text(encoding="utf-8"))
+    assert not [cell for cell in made["cells"] if cell.get("outputs") or cell.get("execution_count")]
+    assert path.stat().st_size < 60_000
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

@@ -7,11 +7,13 @@ ln 511 = 6.24, the floor 4.26 and then 1.57.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
+from vergence.metrics import isotropic
 from vergence.record.history import History
 
 CHANCE = math.log(511)
@@ -53,6 +55,7 @@ def at(t: float) -> dict[str, float]:
         "push": math.log(math.exp(positive / tau) + 510 * math.exp(negative / tau + spread**2 / (2 * tau**2))),
         "pull": -positive / tau,
         "alignment": 2 * (1 - positive) + 0.16 * smooth(20, 200, t) * (1 - smooth(300, 760, t)),
+        "rank": rank,
         "uniformity": max(-3.93, -4 * (1 - negative) + 8.8 / rank * (1 - negative)),
     }
 
@@ -94,6 +97,45 @@ def add_similarity(
     history.add_scalars(step, {f"similarity/{place}/{name}": meta[name] for name in names}, moment=moment)
 
 
+@functools.lru_cache
+def falling(rank: float, length: int) -> np.ndarray:
+    """Singular values that fall evenly in their logarithm and have this effective rank; the tail falls faster."""
+    index = np.arange(length)
+    low, high = 1e-6, 5.0
+    for _ in range(40):
+        rate = (low + high) / 2
+        values = np.exp(-rate * index - (index / length) ** 12)
+        shares = values / values.sum()
+        found = math.exp(-(shares * np.log(np.maximum(shares, 1e-300))).sum())
+        low, high = (rate, high) if found > rank else (low, rate)
+    return values / np.linalg.norm(values)
+
+
+def add_spectrum(
+    history: History, step: int, *, place: str = "z", rank: float | None = None, rows: int = 512, dim: int = 128,
+    moment: float | None = None, source: str = "batch", out: int = 0,
+) -> None:  # fmt: skip
+    """A spectrum as it is measured: the frame, and the scalars of the same step."""
+    rank = at(step)["rank"] if rank is None else rank
+    even = isotropic(rows, dim)
+    singular = falling(round(min(rank, 0.98 * even.rank), 2), min(rows, dim)).astype(np.float32)
+    ceilings = {
+        "rank": even.rank, "rank_centred": even.rank_centred, "participation": even.participation,
+        "stable_rank": even.stable_rank, "correlation": even.correlation, "std": 1.0,
+    }  # fmt: skip
+    values = {
+        "rank": rank, "rank_centred": rank + 1, "participation": 0.6 * rank, "stable_rank": 0.3 * rank, "std": 0.98,
+        "correlation": 0.05, "ceiling": even.rank,
+    }  # fmt: skip
+    meta = {
+        "rows": rows, "rows_total": rows + out, "rows_left_out": out, "dim": dim, "source": source, "floor": 3e-7,
+        "floor_centred": 3e-7, "ceilings": ceilings,
+    }  # fmt: skip
+    arrays = {"singular": singular, "singular_centred": singular, "ceiling": even.singular.numpy().astype(np.float32)}
+    history.add_scalars(step, {f"spectrum/{place}/{name}": value for name, value in values.items()}, moment=moment)
+    history.add_frames(step, {f"spectrum/{place}": (arrays, meta)}, moment=moment)
+
+
 def simclr(last: int = 1482, *, every: int = 6, labels: bool = True, views: int = 2, total: int = 2000) -> Clocked:
     """The story up to step `last`, measured at every `every`-th step."""
     rng = np.random.default_rng(7)
@@ -130,6 +172,8 @@ def simclr(last: int = 1482, *, every: int = 6, labels: bool = True, views: int 
         sphere |= {"alignment": now["alignment"]} if views > 1 else {}
         sphere |= {"tolerance": 0.31} if labels else {}
         history.add_scalars(step, {f"hypersphere/z/{key}": value for key, value in sphere.items()}, moment=moment)
+        add_spectrum(history, step, moment=moment)
+        add_spectrum(history, step, place="h", rank=1.4 * now["rank"], dim=256, moment=moment)
     history.now = BEGAN + last / RATE + 0.1
     return history
 

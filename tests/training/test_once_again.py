@@ -105,10 +105,11 @@ def test_an_inline_run_in_another_thread_gives_way(runs):
 def test_a_step_that_hangs_leaves_no_second_trainer(runs, monkeypatch):
     monkeypatch.setattr(run_module, "STOP_SECONDS", 0.1)
     hanging = runs()
-    release = threading.Event()
+    inside, release = threading.Event(), threading.Event()
     views = hanging._session.trainer.views
-    monkeypatch.setattr(type(views), "__call__", lambda self, x, generator: (release.wait(20), x)[1])
+    monkeypatch.setattr(type(views), "__call__", lambda self, x, generator: (inside.set(), release.wait(20), x)[2])
     hanging.start()
+    assert inside.wait(20)
     second = runs()
     try:
         with pytest.raises(

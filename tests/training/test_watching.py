@@ -11,10 +11,16 @@ from torch import Tensor, nn
 
 import vergence as vg
 from tests.training.small import make, recipe, same, texts, vectors, weights
+from vergence.training import reference as reference_module
 from vergence.training.randomness import OwnRandomness
-from vergence.training.reference import embed
+from vergence.training.reference import Reference
 
 STEPS = 200
+
+
+def embed(encoder: nn.Module, items: Tensor, *, chunk: int = 256) -> Tensor:
+    """h of the items, as a Monitor's reference set is embedded."""
+    return Reference(encoder, items).embed(1, chunk=chunk).rows["h"]
 
 
 class Encoder(nn.Module):
@@ -61,7 +67,7 @@ def test_an_own_loop_ends_with_the_same_weights_watched_and_unwatched(tmp_path):
     history = monitor.history
     assert texts(history, "failed") == []
     assert len(history.scalar("similarity/z/auc")) == STEPS
-    assert len(history.scalar("hypersphere/reference/uniformity")) == STEPS
+    assert len(history.scalar("hypersphere/reference/uniformity")) == STEPS + 1, "and one look before training"
     assert len(history.scalar("similarity/backbone/auc")) == STEPS
     monitor.close()
 
@@ -74,7 +80,7 @@ def test_a_run_ends_with_the_same_weights_watched_and_unwatched(monkeypatch):
 
     watched, run = trained(every=1, reference=32)
     assert len(run.history.scalar("similarity/h/auc")) == STEPS
-    assert len(run.history.scalar("hypersphere/reference/uniformity")) == STEPS
+    assert len(run.history.scalar("hypersphere/reference/uniformity")) == STEPS + 1
     from vergence.training.observer import Observer
 
     monkeypatch.setattr(Observer, "observe", lambda *rest, **more: None)
@@ -85,10 +91,8 @@ def test_a_run_ends_with_the_same_weights_watched_and_unwatched(monkeypatch):
 
 def test_the_comparison_can_fail(monkeypatch):
     """A reference that is embedded in training mode moves BatchNorm, and both tests above would say so."""
-    from vergence.training import observer as observer_module
-
     bare, _, _ = own_loop(lambda *parts: None, steps=3)
-    monkeypatch.setattr(observer_module, "embed", lambda encoder, items: encoder(items))
+    monkeypatch.setattr(reference_module, "at_rest", lambda *models: torch.no_grad())
     watched, _, _ = own_loop(
         lambda encoder, objective, optimiser: vg.Monitor(encoder, reference=vectors(40), every=1, save=False), steps=3
     )

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from vergence import errors
 from vergence_widgets.draw import plotly_pen
-from vergence_widgets.panels import PANELS
+from vergence_widgets.panels import COMPARES, PANELS
 from vergence_widgets.theme import THEMES, ThemeName
+from vergence_widgets.timeline import past
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -17,21 +18,40 @@ if TYPE_CHECKING:
 __all__ = ["figure"]
 
 
-def figure(noun: str, history: History, *, place: str = "z", theme: ThemeName = "light") -> Figure:
+def figure(
+    noun: str,
+    history: History,
+    *,
+    place: str = "z",
+    theme: ThemeName = "light",
+    step: int | None = None,
+    compare: History | None = None,
+) -> Figure:
     """The panel `noun` of a History as a plotly Figure.
 
         vergence_widgets.figure("loss", run.history).write_html("loss.html")
 
-    noun: "loss", "similarity" or "hypersphere".
+    noun: a panel: "loss", "similarity", "spectrum" and so on.
     history: of a Run, a Monitor, or an opened run directory.
     place: whose embeddings: "z", "h" or a name of yours.
     theme: "light" or "dark".
+    step: the panel as it was at that step; None for the newest.
+    compare: another History, drawn thin and grey in the same axes.
 
-    Raises UnknownName for a noun or theme that does not exist, MissingExtra without plotly.
+    Raises UnknownName for a noun or theme that does not exist, ArgumentError for a panel that cannot compare,
+    MissingExtra without plotly.
     """
     if noun not in PANELS:
         raise errors.UnknownName("figure", noun, PANELS, "panel")
     if theme not in THEMES:
         raise errors.UnknownName("figure", theme, THEMES, "theme")
-    panel = PANELS[noun](history, place=place, live=False)
+    more = {}
+    if compare is not None:
+        if noun not in COMPARES:
+            raise errors.ArgumentError(
+                f"figure({noun!r}, compare=...): this panel draws one run. "
+                f"These compare: {', '.join(sorted(COMPARES))}."
+            )
+        more["ghost"] = past(compare, step)
+    panel = PANELS[noun](past(history, step), place=place, live=False, **more)
     return plotly_pen.draw([panel], None, theme=theme)

@@ -1,13 +1,14 @@
 """The still picture that replaces a live cockpit, so that a saved notebook shows what was on screen.
 
-JupyterLab draws the plotly part without a kernel, GitHub and everything else the PNG or the text.
+JupyterLab draws the plotly part without a kernel, GitHub and everything else the PNG or the text. With all eight
+panels there is room for the PNG alone.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vergence import errors
@@ -22,7 +23,8 @@ MOST_BYTES = 100_000
 """Of a still picture altogether: a saved notebook stays small enough for git."""
 _POINTS = (150, 100, 60, 30)
 """Points of one curve, from good to sparse, until the picture is small enough."""
-_COLOURS = (64, 32, 16)
+_PICTURES = ((64, 1.0), (32, 1.0), (16, 1.0), (64, 0.6), (32, 0.6), (16, 0.6), (8, 0.5))
+"""Colours and size of the PNG, from good to coarse."""
 
 
 def still(
@@ -35,27 +37,53 @@ def still(
     """A mime bundle: plotly JSON, PNG as base64, and words. At most `MOST_BYTES` in a saved notebook.
 
     width: px of the output it replaces, where known; it decides how many panels stand side by side.
+    The plotly part has every panel, and a PNG of full size beside it, or is left out: JupyterLab draws it over the
+    PNG as soon as the pointer comes, and no panel may vanish then. All eight panels do not fit twice; report.html has
+    them with their numbers.
     A part that cannot be made (Matplotlib absent, or too large) is left out; the words are always there.
     """
     columns = 2 if width is None else 3 if width >= 1400 else 2 if width >= 760 else 1
     bundle: dict[str, Any] = {"text/plain": text(panels, header)}
-    left = MOST_BYTES - size(bundle)
+    pictures = _Pictures(panels, header, theme, columns)
     for most in _POINTS:
-        figure = plotly_pen.describe(panels, header, theme=theme, columns=columns, most=most)
-        if size(figure) < 0.6 * left:
-            bundle["application/vnd.plotly.v1+json"] = _kept(figure)
+        figure = _kept(plotly_pen.describe(panels, header, theme=theme, columns=columns, most=most))
+        found = bundle | {"application/vnd.plotly.v1+json": figure}
+        if size(found) < MOST_BYTES and size(found) + pictures.smallest_whole() < MOST_BYTES:
+            bundle = found
             break
+    # What plotly did not need makes the PNG better.
     left = MOST_BYTES - size(bundle)
-    for colours in _COLOURS:
-        try:
-            picture = matplotlib_pen.png(panels, header, theme=theme, columns=columns, colours=colours)
-        except errors.MissingExtra:
-            break
-        encoded = base64.b64encode(picture).decode("ascii")
-        if len(encoded) + 64 < left:
-            bundle["image/png"] = encoded
-            break
+    encoded = next((encoded for encoded in pictures if len(encoded) + 64 < left), None)
+    if encoded is not None:
+        bundle["image/png"] = encoded
     return bundle
+
+
+class _Pictures:
+    """The PNG as base64, from good to coarse, each made when it is asked for; none without Matplotlib."""
+
+    def __init__(self, panels: Sequence[Panel], header: Mapping[str, Any], theme: ThemeName, columns: int) -> None:
+        self._theme: ThemeName = theme
+        self._made: dict[tuple[int, float], str] = {}
+        try:
+            self._whole = matplotlib_pen.png(panels, header, theme=theme, columns=columns)
+        except errors.MissingExtra:
+            self._whole = b""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([]) if not self._whole else (self._encoded(*form) for form in _PICTURES)
+
+    def smallest_whole(self) -> int:
+        """Bytes of the coarsest one that is not made smaller."""
+        last = [form for form in _PICTURES if form[1] == 1.0][-1]
+        return len(self._encoded(*last)) + 64 if self._whole else 0
+
+    def _encoded(self, colours: int, scale: float) -> str:
+        form = colours, scale
+        if form not in self._made:
+            reduced = matplotlib_pen.reduced(self._whole, colours, theme=self._theme, scale=scale)
+            self._made[form] = base64.b64encode(reduced).decode("ascii")
+        return self._made[form]
 
 
 def _kept(figure: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from vergence.record.history import Event, History
 
-__all__ = ["Channel", "buttons", "controls", "header", "notices"]
+__all__ = ["Channel", "Rate", "buttons", "controls", "header", "notices"]
 
 NOTE_SECONDS = 30.0
 """A note that asks for nothing goes after so long."""
@@ -42,6 +42,24 @@ class Channel:
         if self.latency is None:
             return "asking whether controls work"
         return f"all controls work, {max(1, round(self.latency * 1000))} ms"
+
+
+class Rate:
+    """Steps a second over the last five seconds of training; a pause is no training time."""
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[float, int]] = []
+
+    def now(self, history: History, now: float) -> float | None:
+        """The rate at the moment `now` of a clock of the caller's; None while nothing trains."""
+        if history.state != "live":
+            self._seen.clear()
+            return None
+        self._seen.append((now, history.last_step))
+        while len(self._seen) > 2 and now - self._seen[1][0] > 5.0:
+            del self._seen[0]
+        (began, first), (ended, last) = self._seen[0], self._seen[-1]
+        return (last - first) / (ended - began) if ended > began and last > first else None
 
 
 def header(history: History, channel: Channel, *, rate: float | None, saved_note: str = "") -> dict[str, Any]:

@@ -5,25 +5,29 @@ unconfirmed; a key frame holds everything and is sent on request and every five 
 while every view is hidden. Ticks come four times a second at most and give way to training: drawing
 frames may take well under one per cent of a core.
 
-Whether controls work now is found by ping. Letters from the browser only ever go into the mailbox;
-answers are read from the History's events.
+A reader who goes back in time (`seek`) is answered at once, the newest wish only: every panel then shows that step
+and is built from the past, while header and timeline go on. All views of a cockpit share the place.
+
+Whether controls work now is found by ping.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vergence.record.history import Event, History
-from vergence.record.mailbox import COMMANDS, Letter, Post
+from vergence_widgets import assets
 from vergence_widgets import header as above
+from vergence_widgets.building import Builder
 from vergence_widgets.draw.packed import pack
-from vergence_widgets.panels import PANELS, every
-from vergence_widgets.panels.spec import Panel
+from vergence_widgets.panels import CHOOSES, PANELS
 from vergence_widgets.pings import Pings
+from vergence_widgets.timeline import past, timeline
+from vergence_widgets.wishes import Wishes
 
 __all__ = ["Publisher", "Subject"]
 
@@ -64,6 +68,8 @@ class Publisher:
         send: puts one message on its way; may be called from any thread.
         place: which embeddings the panels show.
         ticks: frames a second at most.
+        nouns: which panels, in their order.
+        compare: another subject, drawn thin and grey in the same axes.
         on_end, on_live: called on this thread when the run has ended or trains (again).
         freeze: what the Freeze button does.
     """
@@ -75,6 +81,8 @@ class Publisher:
         *,
         place: str = "z",
         ticks: float = 4.0,
+        nouns: Sequence[str] | None = None,
+        compare: Subject | None = None,
         on_end: Callable[[], None] = lambda: None,
         on_live: Callable[[], None] = lambda: None,
         freeze: Callable[[], None] = lambda: None,
@@ -94,24 +102,33 @@ class Publisher:
         self._tick = 1.0 / ticks
         self._on_end = on_end
         self._on_live = on_live
-        self._freeze = freeze
+        self.compare = compare
+        self.wishes = Wishes(subject, send, freeze)
+        self.builder = Builder(place, tuple(PANELS) if nouns is None else nouns)
+        self.at: int | None = None
+        """The step every panel shows; None when they show the newest one."""
         self._clock = clock
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._lock = threading.RLock()
+        self.options: dict[str, dict[str, str]] = {}
+        """What a reader asked for, by noun and name: which map, whose attention."""
+        self._chosen: set[str] = set()
+        self._wanted: list[str] = []
         self._views: dict[str, bool] = {}
         self._want_key = False
         self._seq = 0
         self._shown = 0
         self._sent_at = 0.0
         self._key_at = 0.0
-        self._pending: dict[str, dict[str, Any]] = {}
-        self._answers: list[Event] = []
+        self._layouts: dict[str, frozenset[str]] = {}
+        self._sought = False
+        self._asked: int | None = None
+        self._events_told = -1
         self._revision = -1
-        self._sent_keys: dict[str, object] = {}
         self._history: History | None = None
         self._unlisten: Callable[[], None] = lambda: None
-        self._rate: list[tuple[float, int]] = []
+        self._rate = above.Rate()
         self._cost = 0.0
         self._chapter: tuple[History, int] | None = None
         self._told: tuple[object, ...] = ()
@@ -179,64 +196,47 @@ class Publisher:
                     self._wake.set()
             elif kind == "gone":
                 self._views.pop(str(message.get("view", "")), None)
+                self._layouts.pop(str(message.get("view", "")), None)
             elif kind in ("control", "command"):
-                self._wish(kind, message)
+                self.wishes.take(kind, message)
+            else:
+                self._reader(str(kind), message)
 
-    def _wish(self, kind: str, message: dict[str, Any]) -> None:
-        name, ident = str(message.get("name", "")), str(message.get("id", ""))
-        if kind == "command" and name == "freeze":
-            threading.Thread(target=self._freeze, name="vergence-freeze", daemon=True).start()
+    def _reader(self, kind: str, message: dict[str, Any]) -> None:
+        """What a reader wants to see; the run is not touched."""
+        if kind == "seek":
+            step = message.get("step")
+            last = self.subject.history.last_step
+            self._asked = None if step is None else int(step)
+            self.at = None if self._asked is None else min(max(0, self._asked), last)
+            self._sought = True
+        elif kind == "option" and message.get("noun") in CHOOSES:
+            noun = str(message["noun"])
+            self.options.setdefault(noun, {})[str(message.get("name", ""))] = str(message.get("value", ""))
+            self._chosen.add(noun)
+            self._pass_on()
+        elif kind == "want_asset":
+            self._wanted.append(str(message.get("name", "")))
+        elif kind == "layout":
+            self._layouts[str(message.get("view", ""))] = frozenset(map(str, message.get("shown") or ()))
+        else:
             return
-        mailbox: Post | None = getattr(self.subject, "mailbox", None)
-        state = self.subject.history.state
-        if kind == "command" and name == "run" and state != "paused" and self._can_start:
-            # Starting may have to wait for another run to stop, so not on this thread.
-            threading.Thread(target=self._start_subject, args=(ident,), daemon=True).start()
-            return
-        if mailbox is None or (kind == "command" and name not in COMMANDS):
-            self._ack(ident, name, None, "refused", None, "Nothing trains behind this cockpit.")
-            return
-        if kind == "control":
-            self._pending[ident] = {"name": name, "value": message.get("value")}
-        if state not in ("live", "paused") and kind == "command":
-            self._ack(ident, name, None, "refused", None, f"The run is {state}.")
-            return
-        try:
-            mailbox.put(Letter(name, message.get("value"), command=kind == "command", source="cockpit", id=ident))
-        except Exception as error:
-            self._pending.pop(ident, None)
-            self._ack(ident, name, None, "refused", None, str(error))
+        self._wake.set()
 
-    def _start_subject(self, ident: str) -> None:
-        subject: Any = self.subject
-        total = subject.history.static.get("total_steps")
-        left = None if total is None else total - subject.history.last_step
-        try:
-            subject.start(steps=left if left is None or left > 0 else None)
-            self._ack(ident, "run", None, "applied", subject.history.last_step + 1, "")
-        except Exception as error:
-            self._ack(ident, "run", None, "refused", None, str(error))
-
-    def _ack(self, ident: str, name: str, value: Any, state: str, step: int | None, why: str) -> None:
-        self._send(
-            {
-                "type": "ack",
-                "id": ident,
-                "name": name,
-                "value": value,
-                "state": state,
-                "step": step,
-                "why": why,
-            },
-            [],
-        )
+    def _pass_on(self) -> None:
+        """Let those measure what was asked for who can; a reset run has an observer of its own."""
+        looks = getattr(getattr(self.subject, "observer", None), "looks", None)
+        if looks is not None:
+            for noun, chosen in self.options.items():
+                looks.wishes[noun] = dict(chosen)
 
     # -- to the browser: the publisher's thread --------------------------------------------------------
 
     def tick(self) -> bool:
         """Send what is due; True when a frame went out."""
         self._follow()
-        self._send_answers()
+        self.wishes.send_answers()
+        self._send_assets()
         history = self.subject.history
         # Counted, since a short run may end, start and end again between two ticks.
         chapter = (history, len(history.events("state")))
@@ -249,14 +249,16 @@ class Publisher:
         # A start, an end, or controls that ceased to work is said at once, even to a page that confirms nothing.
         news = (chapter, bool(self.channel().waits)) != self._told
         unconfirmed = self._seq - self._shown >= 2
-        if unconfirmed and not self._want_key and not news and now - self._sent_at < BLIND_SECONDS:
+        asked = self._sought or bool(self._chosen) or not self._shown_nouns() <= self.builder.panels.keys()
+        if unconfirmed and not self._want_key and not news and not asked and now - self._sent_at < BLIND_SECONDS:
             return False
-        key = self._want_key or now - self._key_at >= KEY_SECONDS or unconfirmed
-        if not key and not news and history.revision == self._revision and now - self._sent_at < STILL_SECONDS:
+        key = self._want_key or now - self._key_at >= KEY_SECONDS or (unconfirmed and not asked)
+        due = key or news or asked or self.builder.behind or history.revision != self._revision
+        if not due and now - self._sent_at < STILL_SECONDS:
             return False
         self._revision = history.revision
         self._told = (chapter, bool(self.channel().waits))
-        self._frame(now, key=key)
+        self._frame(now, key=key, whole=news)
         self._turn_to(chapter)
         return True
 
@@ -269,35 +271,51 @@ class Publisher:
         if history is self._history:
             return
         self._unlisten()
+        if self._history is not None:  # a step of the one before means nothing here
+            self.at = None
         self._history = history
-        self._rate.clear()
-        self._pending.clear()
+        self._pass_on()
+        self._rate = above.Rate()
+        self.wishes.forget()
+        self.builder.forget()
         self._want_key = True
         self._unlisten = history.listen(self._on_event)
 
     def _on_event(self, event: Event) -> None:
-        if event.kind in ("control", "command"):
-            with self._lock:
-                self._answers.append(event)
+        self.wishes.heard(event)
         self._wake.set()
 
-    def _send_answers(self) -> None:
+    def _send_assets(self) -> None:
         with self._lock:
-            answers, self._answers = self._answers, []
-        for event in answers:
-            data = event.data
-            self._pending.pop(str(data.get("id")), None)
-            self._ack(
-                str(data.get("id")), str(data.get("name")), data.get("new"), str(data.get("state")), event.step,
-                str(data.get("why", "")),
-            )  # fmt: skip
+            wanted, self._wanted = self._wanted, []
+        for name in dict.fromkeys(wanted):
+            found = assets.sheet(self.subject.history)
+            if found["name"] != name:  # of a run that was reset
+                found = assets.NOTHING | {"name": name}
+            self._send(*pack({"type": "asset", **found}))
 
     def _ping(self, now: float) -> None:
         self._send({"type": "ping", "id": self.pings.ask(now), "time": now}, [])
 
-    def _frame(self, now: float, *, key: bool) -> None:
+    def _frame(self, now: float, *, key: bool, whole: bool) -> None:
         history = self.subject.history
-        panels = self._panels(history, everything=key)
+        with self._lock:
+            sought, self._sought = self._sought, False
+            chosen, self._chosen = self._chosen, set()
+            at, shown = self.at, self._shown_nouns()
+        ghost = None if self.compare is None else self.compare.history
+        new = self.builder.build(
+            past(history, at),
+            shown=shown,
+            ghost=None if ghost is None else past(ghost, at),
+            options=self.options,
+            first=chosen,
+            all_at_once=sought or whole,
+        )
+        for noun in new:
+            self.frames_sent[noun] = self.frames_sent.get(noun, 0) + 1
+        sent = shown if key else new
+        panels = {noun: panel for noun, panel in self.builder.panels.items() if noun in sent}
         with self._lock:
             self._seq += 1
             seq = self._seq
@@ -305,32 +323,36 @@ class Publisher:
         self._sent_at = now
         if key:
             self._key_at = now
+        happened = len(history.events())
+        line = timeline(history, at=at, whole=key or sought or happened != self._events_told, ghost=ghost)
+        self._events_told = happened
         message, buffers = pack(
-            {**self.state(), "type": "frame", "seq": seq, "key": key, "time": now, "panels": panels}
-        )
+            {
+                **self.state(), "type": "frame", "seq": seq, "key": key, "time": now, "panels": panels,
+                "timeline": line | {"asked": self._asked if at is not None else None},
+            }
+        )  # fmt: skip
         self._send(message, buffers)
+
+    def _shown_nouns(self) -> set[str]:
+        """The panels that a view shows: one that says nothing about it shows them all."""
+        with self._lock:
+            views = [view for view, hidden in self._views.items() if not hidden]
+            layouts = [self._layouts.get(view) for view in views]
+        nouns = set(self.builder.nouns)
+        if not layouts or None in layouts:
+            return nouns
+        return {noun for noun in nouns if any(noun in layout for layout in layouts if layout is not None)}
 
     def state(self) -> dict[str, Any]:
         """Header, controls, notices and order of the panels, as they are now."""
         history = self.subject.history
-        with self._lock:
-            pending = {entry["name"]: entry["value"] for entry in self._pending.values()}
         return {
-            "header": above.header(history, self.channel(), rate=self._rate_now(history)),
-            "controls": above.controls(history, pending),
+            "header": above.header(history, self.channel(), rate=self._rate.now(history, self._clock())),
+            "controls": above.controls(history, self.wishes.pending),
             "notices": above.notices(history),
-            "order": list(PANELS),
+            "order": list(self.builder.nouns),
         }
-
-    def _panels(self, history: History, *, everything: bool) -> dict[str, Panel]:
-        panels = {}
-        for noun, panel in every(history, place=self.place).items():
-            fingerprint = (panel.state, panel.step, panel.message, panel.late, len(history.events("control")))
-            if everything or self._sent_keys.get(noun) != fingerprint:
-                self._sent_keys[noun] = fingerprint
-                self.frames_sent[noun] = self.frames_sent.get(noun, 0) + 1
-                panels[noun] = panel
-        return panels
 
     def _turn_to(self, chapter: tuple[History, int]) -> None:
         if chapter == self._chapter:
@@ -357,15 +379,10 @@ class Publisher:
                 waits = f"controls get no answer since {now - silent:.0f} s: a cell is running, or the page is asleep"
         return above.Channel(
             can_steer=getattr(self.subject, "mailbox", None) is not None,
-            can_start=self._can_start,
+            can_start=self.wishes.can_start,
             latency=None if unheard else self.pings.latency,  # an answer from before the cell says nothing
             waits=waits,
         )
-
-    @property
-    def _can_start(self) -> bool:
-        """A run that trains in the cell that starts it can be started from there only."""
-        return hasattr(self.subject, "start") and getattr(self.subject, "driver", "") != "inline"
 
     def why_no_pause(self) -> str:
         """For a loop on the main thread: why a pause could not be ended from the browser; "" when it can."""
@@ -376,14 +393,3 @@ class Publisher:
             return ""
         other = "m.background(train)" if hasattr(self.subject, "background") else 'driver="thread"'
         return f"nothing could end the pause: {NO_MESSAGES}. Use {other}, or interrupt the kernel"
-
-    def _rate_now(self, history: History) -> float | None:
-        if history.state != "live":  # a pause is no training time
-            self._rate.clear()
-            return None
-        now, step = self._clock(), history.last_step
-        self._rate.append((now, step))
-        while len(self._rate) > 2 and now - self._rate[1][0] > 5.0:
-            del self._rate[0]
-        (began, first), (ended, last) = self._rate[0], self._rate[-1]
-        return (last - first) / (ended - began) if ended > began and last > first else None

@@ -11,12 +11,15 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 __all__ = [
+    "CLASSES",
     "DARK",
     "DASHES",
+    "DIVERGING",
     "FONT",
     "LIGHT",
     "OPACITIES",
     "PLOT_HEIGHT",
+    "SHAPES",
     "SIZES",
     "SPACES",
     "STROKES",
@@ -25,6 +28,7 @@ __all__ = [
     "Theme",
     "ThemeName",
     "contrast",
+    "diverging",
     "viridis",
 ]
 
@@ -117,6 +121,14 @@ DASHES: dict[str, tuple[float, float] | None] = {
     "floor": (1, 3),
     "negative": (5, 3),
 }
+CLASSES: dict[str, tuple[str, ...]] = {
+    "light": ("#e69f00", "#56b4e9", "#009e73", "#b8a800", "#0072b2", "#d55e00", "#cc79a7", "#30363b"),
+    "dark": ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#3d9fdc", "#ee7d2e", "#cc79a7", "#d5d9dc"),
+}
+"""Classes on a map, in the order of Okabe and Ito, yellow and blue in a shade that shows on the ground. The one
+exception to blue and orange meaning pairs, and each has a shape as well; `ghost` for what has no class."""
+SHAPES = ("circle", "square", "triangle", "diamond", "inverted triangle", "cross", "bar", "pillar")
+"""Shapes of the classes, in the same order."""
 OPACITIES = {"fill": 0.16, "ridge": 0.2, "tint": 0.045}
 PLOT_HEIGHT = 262
 """Height in px of the plots of a panel, the same for every panel, so that rows align."""
@@ -143,6 +155,22 @@ def viridis(share: float, theme: Theme = LIGHT) -> str:
     index = min(int(place), len(VIRIDIS) - 2)
     part = place - index
     mixed = (round(a + (b - a) * part) for a, b in zip(VIRIDIS[index], VIRIDIS[index + 1], strict=True))
+    return "#" + "".join(f"{value:02x}" for value in mixed)
+
+
+DIVERGING = {
+    "light": ((110, 44, 140), (243, 243, 243), (20, 112, 58)),
+    "dark": ((206, 140, 228), (44, 48, 51), (98, 198, 128)),
+}
+"""Less, nothing, more: purple to green, since blue and orange mean pairs. Joined linearly by every pen."""
+
+
+def diverging(part: float, theme: Theme = LIGHT) -> str:
+    """The colour at `part` from −1 (less) by 0 (nothing) to 1 (more)."""
+    low, middle, high = DIVERGING["dark" if theme.sequence_start else "light"]
+    part = min(1.0, max(-1.0, part))
+    end = high if part > 0 else low
+    mixed = (round(a + (b - a) * abs(part)) for a, b in zip(middle, end, strict=True))
     return "#" + "".join(f"{value:02x}" for value in mixed)
 
 

@@ -16,5 +16,6 @@ from vergence.data.datasets import DatasetSource
 from vergence.data.digits import digits
 from vergence.data.emoji import Emoji, emoji
 from vergence.data.source import source
+from vergence.data.thumbnails import thumbnails
 
-__all__ = ["ArraySource", "DatasetSource", "Emoji", "Source", "digits", "emoji", "source"]
+__all__ = ["ArraySource", "DatasetSource", "Emoji", "Source", "digits", "emoji", "source", "thumbnails"]

@@ -12,6 +12,7 @@ from vergence import errors
 from vergence.data.base import Base, Pictures, check_count, spread, to_pictures
 from vergence.data.labels import Groups, read_labels
 from vergence.data.reading import Channels, cover, finite_range, read_array, to_float
+from vergence.data.thumbnails import thumbnails
 
 __all__ = ["ArraySource", "check_size", "describe_range", "kinds_of_positives"]
 
@@ -95,9 +96,9 @@ class ArraySource(Base):
         return self._at(index), self.label_of(index)
 
     def thumbnails(self, n: int) -> Pictures | None:
-        """The items of `reference(n)` as pictures; None for vectors."""
+        """The items of `reference(n)` as pictures: images made small, vectors as bars or curves."""
         if len(self.item_shape) != 3:
-            return None
+            return thumbnails(self.reference(n)[0])
         return to_pictures(self.reference(n)[0], *_shown_range(self.value_range))
 
     def _at(self, index: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from vergence.data.arrays import check_size, describe_range, kinds_of_positives
 from vergence.data.base import Base, Pictures, check_count, spread, to_pictures
 from vergence.data.labels import Groups, fits, label_of_item, read_labels
 from vergence.data.reading import Channels, cover, read_item, split_item, to_float
+from vergence.data.thumbnails import thumbnails
 
 __all__ = ["DatasetSource"]
 
@@ -116,9 +117,9 @@ class DatasetSource(Base):
         return self._reference[1], self._reference[2]
 
     def thumbnails(self, n: int) -> Pictures | None:
-        """The items of `reference(n)` as pictures; None for vectors."""
+        """The items of `reference(n)` as pictures: images made small, vectors as bars or curves."""
         if len(self.item_shape) != 3:
-            return None
+            return thumbnails(self.reference(n)[0])
         items = self.reference(n)[0]
         low, high = self.value_range
         return to_pictures(items) if low >= 0 and high <= 1 else to_pictures(items, low, high)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,6 +60,7 @@ class Emoji(Base):
             raise errors.UnknownName("emoji", str(labels), LABELS, "kind of labels")
         self.set_positives(positives)
         self.split = split
+        self._kind = labels
         stored = _stored()
         apart = stored["held_out"]
         members = np.flatnonzero({"train": ~apart, "held out": apart, "all": np.ones_like(apart)}[split])
@@ -118,6 +120,18 @@ class Emoji(Base):
     def thumbnails(self, n: int) -> Pictures:
         """The drawings of `reference(n)`, (items, 32, 32, 3)."""
         return to_pictures(self.reference(n)[0])
+
+    def about_reference(self, n: int) -> dict[str, Any]:
+        """What is known about the items of `reference(n)` beside their labels: artist, which show the same emoji."""
+        rows, artists = self._reference_rows(n)
+        texts = str(_stored()["texts"]).split("\n")
+        return {
+            "label": self._kind,
+            "factors": {"artist": artists},
+            "factor_names": {"artist": self.artists},
+            "groups": rows,
+            "names": [texts[row] for row in rows.tolist()],
+        }
 
     def _reference_rows(self, n: int) -> tuple[Tensor, Tensor]:
         held_out, artists = len(self._held_out), len(self.artists)

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from vergence.models.conv import ConvEncoder
 from vergence.models.mlp import MLPEncoder, Projector
+from vergence.models.vit import ViTEncoder
 
-__all__ = ["ConvEncoder", "MLPEncoder", "Projector"]
+__all__ = ["ConvEncoder", "MLPEncoder", "Projector", "ViTEncoder"]

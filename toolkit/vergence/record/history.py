@@ -8,9 +8,9 @@ Four kinds of entry, one writer:
     events    control changes, state changes, failures, notes
 
 Panels, figures, findings, reports and exports read a History and nothing else. It is safe to read
-from any thread while one thread writes. Memory is bounded: past a limit the newer half of a series
-(or of the frames of a kind) stays as it is, of the older half one in `stride` is kept, and `Series.stride`
-says so. The run directory (`record.store`) keeps everything.
+from any thread while one thread writes. Memory is bounded: past a limit (entries, and bytes for frames) the newer
+half of a series (or of the frames of a kind) stays as it is, of the older half one in `stride` is kept, and
+`Series.stride` and `frame_stride` say so. The run directory (`record.store`) keeps everything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -27,11 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vergence import errors
+from vergence.record.thinning import Column, Thinning
 
 __all__ = ["Event", "Frame", "History", "Series", "Sink", "State"]
 
 log = logging.getLogger("vergence")
 State = Literal["idle", "live", "paused", "stopped", "finished", "failed"]
+FEWEST_FRAMES = 4
+"""Of a kind, however large they are."""
 STATES: tuple[State, ...] = ("idle", "live", "paused", "stopped", "finished", "failed")
 
 
@@ -67,6 +70,11 @@ class Frame:
     arrays: dict[str, NDArray[Any]]
     meta: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        return sum(array.nbytes for array in self.arrays.values())
+
 
 @dataclass(frozen=True)
 class Event:
@@ -94,66 +102,6 @@ class Sink(Protocol):
         """Something that happened."""
 
 
-class _Thinning:
-    """Which entries stay when a list is full: the newer half all, of the older half one in `stride`, evenly.
-
-    Entries are numbered from 0 as they come. The first `sparse` held are numbers 0, stride, 2 stride and so on,
-    the rest are consecutive up to the newest. So however long a run is, its beginning stays in the picture.
-    """
-
-    def __init__(self) -> None:
-        self.stride = 1
-        self.total = 0
-        """How many entries ever came."""
-        self.sparse = 0
-
-    def keep(self, held: int) -> NDArray[np.intp]:
-        """Positions to keep of `held` entries; at least an eighth of them goes."""
-        half = held // 2
-        consecutive = np.arange(self.total - (held - self.sparse), self.total)
-        numbers = np.concatenate([np.arange(self.sparse) * self.stride, consecutive])[:half]
-        kept = np.flatnonzero(numbers % self.stride == 0)
-        while len(kept) > 3 * half // 4:
-            self.stride *= 2
-            kept = np.flatnonzero(numbers % self.stride == 0)
-        self.sparse = len(kept)
-        return np.concatenate([kept, np.arange(half, held)])
-
-
-class _Column:
-    """Two growing arrays, thinned when `limit` entries are reached."""
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.thinning = _Thinning()
-        self.count = 0
-        self.steps = np.empty(min(256, limit), np.int64)
-        self.values = np.empty(min(256, limit), np.float64)
-
-    def add(self, step: int, value: float) -> None:
-        if self.count == len(self.steps):
-            if self.count >= self.limit:
-                self._thin()
-            else:
-                size = min(self.limit, 2 * self.count)
-                self.steps = np.resize(self.steps, size)
-                self.values = np.resize(self.values, size)
-        self.steps[self.count] = step
-        self.values[self.count] = value
-        self.count += 1
-        self.thinning.total += 1
-
-    def _thin(self) -> None:
-        keep = self.thinning.keep(self.count)
-        self.steps[: len(keep)] = self.steps[keep]
-        self.values[: len(keep)] = self.values[keep]
-        self.count = len(keep)
-
-    def series(self) -> Series:
-        steps, values = self.steps[: self.count].copy(), self.values[: self.count].copy()
-        return Series(steps, values, self.thinning.stride)
-
-
 class History:
     """The record of one run, in memory.
 
@@ -161,6 +109,7 @@ class History:
         static: entries that do not change; must be storable as JSON.
         scalar_limit: entries kept per scalar key.
         frame_limit: frames kept per kind.
+        frame_bytes: bytes of arrays kept per kind; the newest four frames stay however large they are.
     """
 
     def __init__(
@@ -169,6 +118,7 @@ class History:
         *,
         scalar_limit: int = 60_000,
         frame_limit: int = 400,
+        frame_bytes: int = 24_000_000,
     ) -> None:
         if scalar_limit < 4 or frame_limit < 4:
             raise errors.ArgumentError(
@@ -177,12 +127,17 @@ class History:
         self.static: dict[str, Any] = dict(static or {})
         self.arrays: dict[str, NDArray[Any]] = {}
         self.revision = 0
+        """Grows with every entry."""
+        self.revisions: dict[str, int] = {}
+        """The same by noun, the first word of a key or kind: whether anything is new that a panel would draw."""
         self._lock = threading.RLock()
         self._scalar_limit = scalar_limit
         self._frame_limit = frame_limit
-        self._columns: dict[str, _Column] = {}
+        self._frame_bytes = frame_bytes
+        self._columns: dict[str, Column] = {}
         self._frames: dict[str, dict[int, Frame]] = {}
-        self._frame_thinning: dict[str, _Thinning] = {}
+        self._frame_thinning: dict[str, Thinning] = {}
+        self._held_bytes: dict[str, int] = {}
         self._events: list[Event] = []
         self._state: State = "idle"
         self._last_step = 0
@@ -208,10 +163,9 @@ class History:
             for key, number in numbers.items():
                 column = self._columns.get(key)
                 if column is None:
-                    column = self._columns[key] = _Column(self._scalar_limit)
+                    column = self._columns[key] = Column(self._scalar_limit)
                 column.add(step, number if math.isfinite(number) else math.nan)
-            self._last_step = max(self._last_step, step)
-            self.revision += 1
+            self._new(step, numbers)
             for sink in self._sinks:
                 sink.scalars(step, moment, numbers)
 
@@ -227,17 +181,31 @@ class History:
         made = {kind: Frame(step, moment, dict(arrays), dict(meta)) for kind, (arrays, meta) in frames.items()}
         with self._lock:
             for kind, frame in made.items():
-                kept = self._frames.setdefault(kind, {})
-                thinning = self._frame_thinning.setdefault(kind, _Thinning())
-                thinning.total += step not in kept
-                kept[step] = frame
-                if len(kept) > self._frame_limit:
-                    steps = sorted(kept)
-                    self._frames[kind] = {steps[place]: kept[steps[place]] for place in thinning.keep(len(steps))}
-            self._last_step = max(self._last_step, step)
-            self.revision += 1
+                self._hold(kind, frame)
+            self._new(step, made)
             for sink in self._sinks:
                 sink.frames(made)
+
+    def _new(self, step: int, keys: Iterable[str]) -> None:
+        self._last_step = max(self._last_step, step)
+        self.revision += 1
+        for noun in {key.partition("/")[0] for key in keys}:
+            self.revisions[noun] = self.revisions.get(noun, 0) + 1
+
+    def _hold(self, kind: str, frame: Frame) -> None:
+        """Keep a frame, and make room where the kind has grown too long or too large."""
+        kept = self._frames.setdefault(kind, {})
+        thinning = self._frame_thinning.setdefault(kind, Thinning())
+        before = kept.get(frame.step)
+        thinning.total += before is None
+        kept[frame.step] = frame
+        size = self._held_bytes.get(kind, 0) + frame.nbytes - (0 if before is None else before.nbytes)
+        while len(kept) > self._frame_limit or (size > self._frame_bytes and len(kept) > FEWEST_FRAMES):
+            steps = sorted(kept)
+            kept = {steps[place]: kept[steps[place]] for place in thinning.keep(len(steps))}
+            size = sum(held.nbytes for held in kept.values())
+        self._frames[kind] = kept
+        self._held_bytes[kind] = size
 
     def add_event(self, kind: str, step: int, /, *, moment: float | None = None, **data: Any) -> Event:
         """Record something that happened."""
@@ -294,7 +262,7 @@ class History:
         """One scalar through time; empty when it was never recorded."""
         with self._lock:
             column = self._columns.get(key)
-            return column.series() if column else Series(np.empty(0, np.int64), np.empty(0, np.float64))
+            return Series(*column.held()) if column else Series(np.empty(0, np.int64), np.empty(0, np.float64))
 
     def last(self, key: str) -> float | None:
         """The newest value of a scalar, or None. Cheaper than `scalar(key).last`."""

@@ -2,8 +2,8 @@
 
 Watching may take a share of the time that training takes (3 % by default). Each measurement is timed;
 one that would overdraw the account waits, so its cadence stretches by itself when it is dear or steps
-are short. A floor keeps every measurement from starving: at least `floor_per_minute` times a minute it
-is made, whatever it costs, and the cost is shown.
+are short. A floor keeps every measurement from starving: `floor_per_minute` times a minute it is made, and one so
+dear that this alone would take a fifth of the share less often, but once a minute whatever it costs; the cost is shown.
 """
 
 from __future__ import annotations
@@ -20,8 +20,14 @@ WINDOW_SECONDS = 10.0
 KEPT_BACK = 0.4
 """Of the share, for what cannot be timed from inside: caches gone cold, a core taken from OpenMP's threads."""
 CHEAP_SECONDS = 2.0
-CHEAP_SHARE = 0.1
+CHEAP_SHARE = 0.04
 """A measurement that stays below this part of the share is made every two seconds, whatever else is owed."""
+FLOOR_SHARE = 0.2
+"""What the floor of one measurement may take, as a part of the share."""
+SELDOM_SECONDS = 60.0
+"""So often every measurement is made, whatever it costs."""
+ASK_SECONDS = 0.02
+"""What is due is asked 50 times a second at most: on steps of a millisecond the asking itself would be dear."""
 CREDIT_SECONDS = 5.0
 """Of training, earned before it begins: the first seconds are those in which most changes."""
 
@@ -39,7 +45,7 @@ class Budget:
     Args:
         share: of the time of training, 0.03 = 3 %.
         every: measure at every n-th step and the first, whatever it costs (for tests and benchmarks).
-        floor_per_minute: how often each measurement is made at least.
+        floor_per_minute: how often each measurement is made at least; a dear one once a minute.
         ceiling_per_second: how often at most; the eye needs no more.
         clock: seconds; a test passes its own.
     """
@@ -74,13 +80,14 @@ class Budget:
         self._last_tick = 0.0
         self._outside = 0.0
         self._window: list[tuple[float, float]] = []
+        self._asked = -float("inf")
 
     def tick(self, outside: float = 0.0) -> None:
         """Once a step: time has passed, so the allowance grows. `outside`: seconds spent by other threads so far."""
         now = self._clock()
         if self._began is None:
             self._began = self._last_tick = now
-            self._window = [(now, outside)]
+            self._window = [(now, self._spent + outside)]
             self._outside = outside
         # The time between two runs earns little: an hour of it must not buy a minute of measuring.
         earned = (1 - KEPT_BACK) * self.share * min(now - self._last_tick, 5.0)
@@ -106,6 +113,16 @@ class Budget:
         (began, before), (ended, after) = self._window[0], self._window[-1]
         return (after - before) / (ended - began) if ended > began else None
 
+    def asks(self) -> bool:
+        """Whether it is time to ask what is due."""
+        if self.every is not None:
+            return True
+        now = self._clock()
+        if now - self._asked < ASK_SECONDS:
+            return False
+        self._asked = now
+        return True
+
     def due(self, names: Iterable[str], step: int) -> list[str]:
         """Which of the measurements to make at this step, longest waiting first."""
         if self.every is not None:
@@ -126,7 +143,8 @@ class Budget:
 
     def _longest(self, estimate: float) -> float:
         """A measurement waits at most so long: the cheaper it is, the less, and never beyond the floor."""
-        return min(self._starving, max(CHEAP_SECONDS, estimate / (CHEAP_SHARE * self.share)))
+        floor = max(self._starving, min(SELDOM_SECONDS, estimate / (FLOOR_SHARE * self.share)))
+        return min(floor, max(CHEAP_SECONDS, estimate / (CHEAP_SHARE * self.share)))
 
     def charge(self, name: str | None, seconds: float) -> None:
         """Book what a measurement, or the bookkeeping itself (None), took."""

@@ -15,7 +15,7 @@ import contextlib
 import sys
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from vergence import errors, shapes
+from vergence.data import thumbnails
 from vergence.record.history import History
 from vergence.record.mailbox import Letter
 from vergence.training import controls as knobs
@@ -32,6 +33,7 @@ from vergence.training.background import Background, turn
 from vergence.training.budget import Budget
 from vergence.training.controls import Controls
 from vergence.training.observer import Labels, Number, Observer, Positives, Step, View
+from vergence.training.reference import Reference
 from vergence.training.steering import Steering
 
 __all__ = ["Monitor"]
@@ -42,7 +44,12 @@ class Monitor:
 
     Args:
         encoder: gives the representation of the reference set; may be left out.
-        reference: `(items, labels)` or `items`, embedded in eval mode at its own cadence.
+        reference: `(items, labels)` or `items`, embedded in eval mode at its own cadence. Labels are `(items,)`
+            integers, or a dict of these by name where several things are known; the first is the class.
+        projector: the head, when `encoder` gives h alone: then z of the reference is known too.
+        modules: names of modules of the encoder whose output is looked at as well.
+        names: a text per item of the reference; the texts themselves when the items are tokens.
+        groups: `(items,)` integers; items of one group show the same thing and are joined on the map.
         objective: the criterion. One of `vergence.losses` gives terms, chance and floor, and its temperature
             or coefficients become controls; any other callable reads "unknown objective".
         optimiser: its learning rate is recorded and becomes a control.
@@ -62,6 +69,10 @@ class Monitor:
         encoder: nn.Module | None = None,
         *,
         reference: tuple[Any, Any] | Tensor | None = None,
+        projector: nn.Module | None = None,
+        modules: Sequence[str] = (),
+        names: Sequence[str] | None = None,
+        groups: Tensor | None = None,
         objective: object = None,
         optimiser: torch.optim.Optimizer | None = None,
         name: str | None = None,
@@ -79,8 +90,9 @@ class Monitor:
         self.observer = Observer(
             self.history,
             objective=objective,
-            encoder=encoder,
-            reference=_reference(reference, encoder),
+            model=encoder,
+            reference=_reference(reference, encoder, projector=projector, modules=modules, names=names, groups=groups),
+            projector=projector,
             budget=Budget(budget, every=every),
         )
         self.steering.after_pause = self.observer.budget.rest
@@ -140,6 +152,7 @@ class Monitor:
         loss: Number = None,
         labels: Labels = None,
         positives: Positives = None,
+        inputs: object = None,
         step: Step = None,
     ) -> None:
         """Hand over one training step: after `backward()`, before `optimiser.step()`.
@@ -150,6 +163,7 @@ class Monitor:
             loss: the scalar that was minimised.
             labels: `(batch,)` integers, for what needs them; one tensor or None per view where batches differ.
             positives: who is whose positive; see `vergence.geometry.pairs`. Row i of each view without it.
+            inputs: what the model saw, one tensor per view: the pairs panel shows them.
             step: its number, counted from 1 or from 0; counted here without it.
 
         Bad input becomes a mark in the panels and in the History, never an exception.
@@ -166,8 +180,9 @@ class Monitor:
             text = "The record was closed before this step; from here on it is kept in memory only. Make a new Monitor."
             self.observer.mark("closed", text, number)
         self.observer.observe(
-            views, step=number, h=h, loss=loss, labels=labels, positives=positives, in_force=self.controls.in_force()
-        )
+            views, step=number, h=h, loss=loss, labels=labels, positives=positives, inputs=inputs,
+            in_force=self.controls.in_force(),
+        )  # fmt: skip
         if not self.steering.gate(number + 1):
             self.history.set_state("stopped", f"stopped at step {number:,}")
             raise errors.Stopped(f"{self.name} was stopped at step {number:,}. Run the loop again to go on.")
@@ -258,6 +273,7 @@ class Monitor:
         if self._silent:
             return None
         self.observer.finish()
+        self.observer.looks.close()
         if self.history.state in ("idle", "live", "paused"):
             self.history.set_state("finished")
         if self.store is not None:
@@ -282,8 +298,14 @@ class Monitor:
 
 
 def _reference(
-    given: tuple[Any, Any] | Tensor | None, encoder: nn.Module | None
-) -> tuple[Tensor, Tensor | None] | None:
+    given: tuple[Any, Any] | Tensor | None,
+    encoder: nn.Module | None,
+    *,
+    projector: nn.Module | None,
+    modules: Sequence[str],
+    names: Sequence[str] | None,
+    groups: Tensor | None,
+) -> Reference | None:
     if given is None:
         return None
     if encoder is None:
@@ -293,12 +315,23 @@ def _reference(
         )
     items, labels = given if isinstance(given, tuple | list) else (given, None)
     items = torch.as_tensor(items)
-    if labels is not None:
-        labels = torch.as_tensor(labels)
-        shapes.check_labels("Monitor(reference=(items, labels))", labels, len(items))
     if len(items) < 2:
         raise errors.TooFewRows(f"Monitor(reference=...): {len(items)} items. At least 2 are needed, 512 are usual.")
-    return items, labels
+    by_name = dict(labels) if isinstance(labels, Mapping) else {} if labels is None else {"class": labels}
+    factors = {str(name): torch.as_tensor(values) for name, values in by_name.items()}
+    for values in factors.values():
+        shapes.check_labels("Monitor(reference=(items, labels))", values, len(items))
+    for what, entries in (("names", names), ("groups", groups)):
+        if entries is not None and len(entries) != len(items):
+            raise errors.ShapeError(
+                f"Monitor({what}=...): {len(entries)} {what} for {len(items)} items of the reference. "
+                "One each is needed."
+            )
+    label = next(iter(factors), "class")
+    return Reference(
+        encoder, items, factors.get(label), label=label, factors=factors, groups=groups, names=names,
+        thumbnails=thumbnails(items), projector=projector, modules=modules,
+    )  # fmt: skip
 
 
 def _not_first_rank() -> bool:

@@ -10,7 +10,9 @@ import logging
 import math
 import operator
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,11 +21,15 @@ from torch import Tensor, nn
 from vergence import errors, shapes
 from vergence.losses import Loss
 from vergence.record.history import History
-from vergence.training import measure
 from vergence.training.budget import Budget
 from vergence.training.later import Later
+from vergence.training.looks import Looks
+from vergence.training.measures import Measured, Sample
+from vergence.training.measures import step as measure
+from vergence.training.measures.spectrum import measure_spectrum
 from vergence.training.randomness import generator
-from vergence.training.reference import embed
+from vergence.training.reference import Reference
+from vergence.training.threads import OneThread
 
 __all__ = ["Labels", "Number", "Observer", "Positives", "Step", "View"]
 
@@ -38,6 +44,12 @@ else:
     # What a user hands over is never refused by an exception: what does not fit is marked in the History, in words.
     View = Number = Labels = Positives = Step = Any
 
+OF_STEP: dict[str, Callable[[Sample], Measured]] = {
+    "similarity": lambda sample: measure.measure_similarity(sample),
+    "hypersphere": lambda sample: measure.measure_hypersphere(sample),
+    "spectrum": measure_spectrum,
+}
+"""What is measured on the embeddings of a step, at every place."""
 QUIET_STEPS = 500
 """The same mark is not recorded again within so many steps."""
 RELAPSE_STEPS = 20
@@ -50,7 +62,9 @@ class Observer:
     Args:
         history: written to.
         objective: gives terms, chance and floor; None or a callable of another kind: "unknown objective".
-        encoder, reference: `(items, labels)`, embedded on the measurements' cadence in eval mode.
+        model: gives h, or (h, z), of inputs.
+        reference: items embedded on the measurements' cadence in eval mode.
+        projector: turns h into z, where the model gives h alone.
         budget: decides what is due.
     """
 
@@ -59,16 +73,16 @@ class Observer:
         history: History,
         *,
         objective: object = None,
-        encoder: nn.Module | None = None,
-        reference: tuple[Tensor, Tensor | None] | None = None,
+        model: nn.Module | None = None,
+        reference: Reference | None = None,
+        projector: nn.Module | None = None,
         budget: Budget | None = None,
         seed: int = 0,
     ) -> None:
         self.history = history
         self.budget = budget or Budget()
         self.objective = objective if isinstance(objective, Loss) else None
-        self.encoder = encoder
-        self.reference = reference
+        self.looks = Looks(model, reference, projector=projector, seed=seed)
         self.outside: list[Callable[[], float]] = []
         """Seconds that other threads have spent on watching: the writer's, the publisher's."""
         self._generator = generator(seed, "observer")
@@ -82,6 +96,11 @@ class Observer:
         self._failing: dict[str, str] = {}
         self._failed_at: dict[str, int] = {}
         self._cost_told = 0.0
+        self._begun = False
+        self._one_thread: Callable[[], AbstractContextManager[Any]] = nullcontext
+        if reference is not None:
+            arrays, entry = reference.described()
+            history.describe(arrays, reference=entry)
 
     @property
     def step(self) -> int:
@@ -114,9 +133,12 @@ class Observer:
         loss: Number = None,
         labels: Labels = None,
         positives: Positives = None,
+        inputs: object = None,
         in_force: Mapping[str, float] | None = None,
     ) -> None:
         """Record one step. Never raises on what it was given."""
+        named = map(str, h) if isinstance(h, Mapping) else ["h"] if h is not None else []
+        self.begin(step - 1, {*named, *(["z"] if views else [])})
         began = time.perf_counter()
         measuring = 0.0
         self._step = step
@@ -126,11 +148,36 @@ class Observer:
             self._loss(loss, step, scalars)
             if scalars:
                 self.history.add_scalars(step, scalars)
-            measuring = self._measure(tuple(views), step, h, labels, positives)
+            measuring = self._measure(tuple(views), step, h, labels, positives, inputs)
             self._tell_cost(step)
         except Exception as error:  # a view may fail; the run may not
             self._fail("observer", "measuring", error, step)
         self.budget.charge(None, time.perf_counter() - began - measuring)
+
+    def begin(self, step: int, places: Collection[str] = ("h", "z")) -> None:
+        """Before the first update: look at the reference set, so that every later look has a base line. Once.
+
+        places: what the steps will hand over.
+        """
+        if self._begun:
+            return
+        self._begun = True
+        try:
+            self._begin(step, places)
+        except Exception as error:  # a view may fail; the run may not
+            self._fail("observer", "measuring", error, step)
+        self._one_thread = OneThread()  # the libraries are loaded now
+
+    def _begin(self, step: int, places: Collection[str]) -> None:
+        empty = Sample("z", (), None, None, self._generator)
+        done: set[str] = set()
+        while names := [name for name in self.looks.names(inputs=False, places=places) if name not in done]:
+            for name in names:
+                done.add(name)
+                began = time.perf_counter()
+                with torch.no_grad():
+                    self._record(name, "", step, partial(self.looks.make, name, step, None, empty))
+                self.budget.charge(name, time.perf_counter() - began)
 
     def finish(self) -> None:
         """The loop is over: losses that are still on their way from a device are waited for and recorded."""
@@ -190,15 +237,26 @@ class Observer:
 
     # -- measurements ----------------------------------------------------------------------------
 
-    def _measure(self, views: tuple[Any, ...], step: int, h: object, labels: Labels, positives: Positives) -> float:
+    def _measure(
+        self,
+        views: tuple[Any, ...],
+        step: int,
+        h: object,
+        labels: Labels,
+        positives: Positives,
+        inputs: object,
+    ) -> float:
+        changed = self._settings_changed()
+        if not self.budget.asks() and not changed:
+            return 0.0
         places = self._places(views, h)
-        names = [f"{metric}/{place}" for place in places for metric in ("similarity", "hypersphere")]
+        seen = self._checked_inputs(inputs, step)
+        names = [f"{metric}/{place}" for place in places for metric in OF_STEP]
         if views and self.objective is not None:
             names.append("loss/z")
-        if self.reference is not None and self.encoder is not None:
-            names.append("reference/h")
+        names += self.looks.names(inputs=seen is not None, places=places)
         due = self.budget.due(names, step)
-        if self._settings_changed() and "loss/z" in names and "loss/z" not in due:
+        if changed and "loss/z" in names and "loss/z" not in due:
             due.append(
                 "loss/z"
             )  # another temperature has another floor: the old one must not stand beside the new loss
@@ -206,47 +264,41 @@ class Observer:
             return 0.0
         labels = self._checked_labels(labels, views, step)
         spent = 0.0
-        with torch.no_grad():
+        with torch.no_grad(), self._one_thread():
             for name in due:
                 began = time.perf_counter()
                 metric, _, place = name.partition("/")
-                self._one(metric, place, places.get(place, ()), step, labels, positives)
+                # What is no tensor is refused by the metric, in words.
+                rows = places.get(place, ())
+                detached = tuple(view.detach() if isinstance(view, Tensor) else view for view in rows)
+                sample = Sample(place, detached, labels, positives, self._generator)
+                self._record(name, place, step, partial(self._make, metric, name, step, sample, seen))
                 seconds = time.perf_counter() - began
                 spent += seconds
                 self.budget.charge(name, seconds)
         return spent
+
+    def _make(self, metric: str, name: str, step: int, sample: Sample, seen: tuple[Tensor, ...] | None) -> Measured:
+        if metric in OF_STEP:
+            return OF_STEP[metric](sample)
+        if metric == "loss":
+            return self._loss_parts(sample.views)
+        return self.looks.make(name, step, seen, sample)
 
     def _settings_changed(self) -> bool:
         settings = None if self.objective is None else self.objective.settings()
         changed, self._settings = settings != self._settings, settings
         return changed
 
-    def _one(
-        self,
-        metric: str,
-        place: str,
-        views: tuple[Any, ...],
-        step: int,
-        labels: Labels,
-        positives: Positives,
-    ) -> None:
-        name = f"{metric}/{place}"
+    def _record(self, name: str, place: str, step: int, make: Callable[[], Measured]) -> None:
         try:
-            # What is no tensor is refused by the metric, in words.
-            detached = tuple(view.detach() if isinstance(view, Tensor) else view for view in views)
-            sample = measure.Sample(place, detached, labels, positives, self._generator)
-            if metric == "similarity":
-                found = measure.measure_similarity(sample)
-            elif metric == "hypersphere":
-                found = measure.measure_hypersphere(sample)
-            elif metric == "loss":
-                found = self._loss_parts(detached)
-            else:
-                found = self._reference()
+            found = make()
         except Exception as error:  # the panel says it; the run goes on
             self._fail("metric", name, error, step)
             return
         self._failing.pop(name, None)
+        if found.static:
+            self.history.describe(**found.static)
         if found.scalars:
             self.history.add_scalars(step, found.scalars)
         if found.frames:
@@ -254,9 +306,9 @@ class Observer:
         for what, text in found.marks.items():
             self.mark(what, text, step, about=place)
 
-    def _loss_parts(self, views: tuple[View, ...]) -> measure.Measured:
+    def _loss_parts(self, views: tuple[View, ...]) -> Measured:
         if self.objective is None:
-            return measure.Measured()
+            return Measured()
         found = measure.measure_terms(self.objective, views)  # refuses what is no (batch, dim), in words
         batch, dim = views[0].shape
         scale = (batch, dim, *self.objective.settings().items())
@@ -266,14 +318,6 @@ class Observer:
             found.scalars.update(scalars)
             self.history.describe(loss_words=words, batch=batch, dim=dim)
         return found
-
-    def _reference(self) -> measure.Measured:
-        if self.encoder is None or self.reference is None:
-            return measure.Measured()
-        items, labels = self.reference
-        rows = embed(self.encoder, items)
-        sample = measure.Sample("reference", (rows,), labels, None, self._generator)
-        return measure.measure_hypersphere(sample)
 
     def _places(self, views: tuple[Any, ...], h: object) -> dict[str, tuple[Any, ...]]:
         places: dict[str, tuple[Any, ...]] = {"z": views} if views else {}
@@ -286,6 +330,18 @@ class Observer:
                     parts = torch.split(parts[0], rows)
             places[str(name)] = parts
         return places
+
+    def _checked_inputs(self, inputs: object, step: int) -> tuple[Tensor, ...] | None:
+        if inputs is None:
+            return None
+        parts = (inputs,) if isinstance(inputs, Tensor) else inputs
+        if isinstance(parts, tuple | list) and parts and all(isinstance(part, Tensor) for part in parts):
+            return tuple(part.detach() for part in parts)
+        text = (
+            f"inputs is a {type(inputs).__name__}. Hand over what the model saw, one tensor per view: inputs=(x1, x2)."
+        )
+        self.mark("inputs", text, step)
+        return None
 
     def _checked_labels(self, labels: object, views: tuple[Any, ...], step: int) -> Labels:
         if labels is None or not views:

@@ -7,6 +7,7 @@ import contextlib
 import threading
 import time
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -51,6 +52,7 @@ class Run:
         save, directory, save_cap_bytes: a run directory below `directory`; `save=False` writes nothing.
         budget: share of training time that watching may take. every: measure each n-th step instead.
         reference: how many held-out items are embedded now and then.
+        modules: names of further modules of the model (`run.model.named_modules()`) to look at.
         device: where to train.
     """
 
@@ -68,7 +70,8 @@ class Run:
         save_cap_bytes: int = 2_000_000_000,
         budget: float = 0.03,
         every: int | None = None,
-        reference: int = 256,
+        reference: int = 512,
+        modules: Sequence[str] = (),
         device: str | torch.device = "cpu",
     ) -> None:
         if not isinstance(method, Recipe):
@@ -94,6 +97,7 @@ class Run:
         self._name = name
         self._save, self._directory, self._cap = save, Path(directory), save_cap_bytes
         self._budget, self._every, self._reference = budget, every, reference
+        self._modules = tuple(modules)
         self._device = torch.device(device)
         self._background: Background | None = None
         self._ready = threading.Event()
@@ -280,6 +284,7 @@ class Run:
 
     def _loop(self) -> None:
         self._worker = threading.current_thread()
+        self._session.observer.begin(self._step)
         while self._target is None or self._step < self._target:
             if not self._session.steering.gate(self._step + 1):
                 return
@@ -335,7 +340,8 @@ class Run:
         self._target = None
         return Session(
             self.method, self.source, seed=self.seed, batch=self._batch, name=self._name, directory=self._directory,
-            budget=Budget(self._budget, every=self._every), reference=self._reference, device=self._device,
+            budget=Budget(self._budget, every=self._every), reference=self._reference,
+            modules=self._modules, device=self._device,
         )  # fmt: skip
 
     def _command(self, name: str) -> Run:

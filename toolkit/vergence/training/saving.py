@@ -63,6 +63,8 @@ def start_saving(
 
 def _claimed(directory: Path, moment: str, name: str) -> Path:
     """A new folder of this run's own, also when many processes start in the same second."""
+    # A name may hold anything; a folder's name must not lead elsewhere, nor be longer than file systems take.
+    name = name.translate({ord(letter): "-" for letter in "/\\\0"}).encode()[:200].decode(errors="ignore")
     folder = directory / f"{moment}-{name}"
     number = 2
     while True:

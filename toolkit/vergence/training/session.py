@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from vergence.data import Source
-from vergence.methods import Recipe
+from vergence.methods import Learner, Recipe
 from vergence.record.history import History
 from vergence.record.store import Store
 from vergence.training import controls as knobs
@@ -15,6 +16,7 @@ from vergence.training import saving
 from vergence.training.budget import Budget
 from vergence.training.controls import Controls
 from vergence.training.observer import Observer
+from vergence.training.reference import Reference
 from vergence.training.steering import Steering
 from vergence.training.trainer import Taken, Trainer
 
@@ -35,6 +37,7 @@ class Session:
         directory: Path,
         budget: Budget,
         reference: int,
+        modules: Sequence[str],
         device: torch.device,
     ) -> None:
         self.trainer = Trainer(method, source, seed=seed, batch=batch, device=device)
@@ -46,8 +49,8 @@ class Session:
         self.observer = Observer(
             self.history,
             objective=self.trainer.loss,
-            encoder=self.trainer.learner.encoder,
-            reference=source.reference(reference) if reference else None,
+            model=self.trainer.learner,
+            reference=_reference(self.trainer.learner, source, reference, modules) if reference else None,
             budget=budget,
             seed=seed,
         )
@@ -113,6 +116,7 @@ class Session:
             loss=taken.loss,
             labels=taken.labels,
             positives=taken.positives,
+            inputs=taken.inputs,
             in_force=self.controls.in_force(),
         )
         if taken.skipped:
@@ -127,7 +131,18 @@ class Session:
             self.store.flush()
 
     def close(self) -> None:
-        """Write what waits and let the run directory go."""
+        """Write what waits and let the run directory go; what works in the background ends."""
+        self.observer.looks.close()
         if self.store is not None:
             self.store.close()
             self.store = None
+
+
+def _reference(learner: Learner, source: Source, n: int, modules: Sequence[str]) -> Reference:
+    items, labels = source.reference(n)
+    about = source.about_reference(n) if hasattr(source, "about_reference") else {}
+    names = source.label_names
+    if labels is not None and names is not None:
+        known = {about.get("label", "class"): names} | dict(about.get("factor_names", {}))
+        about = about | {"factor_names": known}
+    return Reference(learner, items, labels, thumbnails=source.thumbnails(n), modules=modules, **about)

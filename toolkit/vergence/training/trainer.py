@@ -36,6 +36,8 @@ class Taken:
     """Group ids, where samples of a batch may belong together; None: each sample is its own group."""
     skipped: bool
     """The loss was not finite, so the weights were left as they were."""
+    inputs: tuple[Tensor, ...] = ()
+    """The views, as the model saw them."""
 
 
 class Trainer:
@@ -99,7 +101,7 @@ class Trainer:
         labels = self.source.label_of(index)
         group = getattr(self.source, "positives_of", None)
         positives = None if group is None else group(index)
-        return Taken(embedded, h.split(len(index)), loss.detach(), labels, positives, skipped)
+        return Taken(embedded, h.split(len(index)), loss.detach(), labels, positives, skipped, views)
 
     def check(self) -> None:
         """Raise when the loss has not been finite for too long."""

@@ -3,6 +3,8 @@
  * The run learns at temperature 0.5, goes on at 0.2 from step 620 and doubles its learning rate at
  * step 1,204. Nothing here is measured; the numbers only hold together (chance ln 511 for 256 x 2 views). */
 
+import { map } from "./projection.js";
+
 const CHANCE = Math.log(511);
 const FLOORS = { 0.5: 4.241, 0.2: 1.475 };
 
@@ -252,6 +254,7 @@ function panels(story) {
     ];
   }
   if (story === "loading") return LOADING;
+  if (story.startsWith("map")) return [map(story)];
   const all = [loss(step, story === "gap"), similarity(step), hypersphere(step)];
   if (story === "stopped" || story === "paused") return all.map((p) => ({ ...p, state: "stopped" }));
   if (story === "late") return all.map((p) => ({ ...p, late: "age 14 s" }));
@@ -281,7 +284,7 @@ export function frame(story, seq = 1) {
   const all = panels(story);
   const step = Math.max(0, ...all.map((p) => p.step ?? 0));
   const state = { empty: "idle", stopped: "failed", paused: "paused" }[story] ?? "live";
-  const list = all.map((p) => ({ ...p, ends: ENDS[p.noun] }));
+  const list = all.map((p) => ({ ...p, ends: ENDS[p.noun] ?? p.ends }));
   return {
     type: "frame", seq, key: true, time: seq, header: header(state, step), controls: controls(step), notices: NOTICES[story] ?? [],
     panels: Object.fromEntries(list.map((p) => [p.noun, p])), order: list.map((p) => p.noun),

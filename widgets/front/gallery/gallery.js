@@ -4,10 +4,14 @@
 
 import cockpit, { mount } from "../../vergence_widgets/static/cockpit.js";
 import { frame, pack } from "./frames.js";
+import { map, sheet } from "./projection.js";
 
 const query = new URLSearchParams(location.search);
 const story = query.get("story") ?? "live";
 document.body.dataset.theme = query.get("theme") ?? "light";
+
+/** The PNG bytes that were sent. */
+const sheets = [];
 
 /** Stands where the notebook's model stands: keeps what the browser sends, and sends frames to it. */
 class Model {
@@ -21,6 +25,12 @@ class Model {
   }
   send(message) {
     this.sent.push(message);
+    if (message.type === "want_asset") this.answer(message.name);
+  }
+  async answer(name) {
+    const [content, buffers] = await sheet(name);
+    if (buffers.length > 0) sheets.push(buffers[0]);
+    this.post(content, buffers);
   }
   post(content, buffers = []) {
     for (const listener of this.listeners) listener(content, buffers);
@@ -42,4 +52,4 @@ else {
   cleanup = cockpit.render({ model, el: here });
   model.frame(first);
 }
-window.gallery = { model, frame, pack, cockpit, cleanup, here };
+window.gallery = { model, frame, map, sheets, pack, cockpit, cleanup, here };

@@ -1,6 +1,6 @@
 /* Builds the bundle. Not minified: what is shipped can be read. Goes to VERGENCE_STATIC, or beside the Python package. */
 
-import { copyFile, mkdir, stat } from "node:fs/promises";
+import { copyFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -21,6 +21,10 @@ await build({
   legalComments: "inline",
   logLevel: "warning",
 });
+// A tab for two spaces: the same lines to read, a tenth fewer bytes to send.
+const script = join(out, "cockpit.js");
+const indented = await readFile(script, "utf-8");
+await writeFile(script, indented.replace(/^(?: {2})+/gm, (spaces) => "\t".repeat(spaces.length / 2)));
 await copyFile(join(here, "LICENCES.txt"), join(out, "LICENCES.txt"));
 for (const name of ["cockpit.js", "cockpit.css"]) {
   const { size } = await stat(join(out, name));

@@ -3,18 +3,22 @@
  * Nothing is decided here about what panels show; this file connects messages, the screen and the keys:
  * newest frame only, drawn at most once per animation frame, nothing drawn while it cannot be seen. */
 
+import { Assets, type AssetMessage } from "./assets.ts";
+import { Board } from "./board.ts";
 import { Commands } from "./commands.ts";
 import { ControlsView } from "./controls.ts";
 import { h, setAttribute, setText, show } from "./dom.ts";
 import { HeaderView } from "./header.ts";
 import { HelpView } from "./help.ts";
 import { Crosshair } from "./hover.ts";
-import { actionFor, focusOf, neighbour, type Action, type Direction } from "./keyboard.ts";
+import { Keys } from "./keys.ts";
+import { nearest } from "./notches.ts";
 import { NoticesView } from "./notices.ts";
 import { Page } from "./page.ts";
-import { PanelView, type Drawn } from "./panel.ts";
+import type { Drawn, Host } from "./panel.ts";
 import { Feed, unpack, type CommandName, type Frame, type FromKernel, type Notice, type ToKernel } from "./protocol.ts";
 import { readTokens, type Tokens } from "./theme.ts";
+import { TimelineView } from "./timeline.ts";
 
 const KEY_EVERY_MS = 1000;
 
@@ -46,11 +50,16 @@ export class Cockpit {
   private readonly controls: ControlsView;
   private readonly commands: Commands;
   private readonly help = new HelpView();
-  private readonly grid = h("div", { class: "vg-grid" });
+  private readonly board: Board;
+  private readonly timeline: TimelineView;
   private readonly waitingNote = h("p", { class: "vg-waiting" }, "Waiting for the first frame from the kernel.");
   private readonly saved = h("span", {});
   private readonly crosshair = new Crosshair();
-  private readonly panels = new Map<string, PanelView>();
+  private readonly host: Host;
+  private readonly assets = new Assets(
+    (name) => this.send?.({ type: "want_asset", name }),
+    () => this.again(),
+  );
   private readonly page: Page;
   private readonly stats = { drawnFrames: 0, droppedFrames: 0, lastMs: 0 };
   private tokens: Tokens;
@@ -64,17 +73,40 @@ export class Cockpit {
   private own: Notice | null = null;
   private staying = 0;
 
-  /** `send` is null where there is no kernel: then there are no buttons and no controls. */
-  constructor(el: HTMLElement, private readonly send: ((message: ToKernel) => void) | null) {
+  /** `send` is null where there is no kernel: then there are no buttons and no controls. `seek` asks for a step. */
+  constructor(
+    el: HTMLElement,
+    private readonly send: ((message: ToKernel) => void) | null,
+    seek: (step: number | null) => void = (step) => send?.({ type: "seek", step }),
+  ) {
     this.header = new HeaderView(send === null ? null : (name) => this.command(name));
     this.controls = new ControlsView(this.view, (name, value) => this.control(name, value));
+    this.timeline = new TimelineView(seek);
+    this.host = {
+      live: send !== null,
+      option: (noun, name, value) => this.send?.({ type: "option", noun, name, value }),
+      asset: (name) => this.assets.get(name),
+      redraw: (noun) => {
+        this.drawPanel(noun);
+        this.board.panels.get(noun)?.fit();
+      },
+    };
+    this.board = new Board(
+      this.view,
+      this.crosshair,
+      this.host,
+      (shown) => this.send?.({ type: "layout", view: this.view, shown }),
+      () => this.resized(),
+    );
     this.commands = new Commands((trouble) => this.header.say(trouble), () => this.controlsNote);
-    const keys = h("button", { type: "button", class: "vg-quiet" }, "? keys");
-    keys.addEventListener("click", () => this.toggleHelp());
+    const { header, help, board, timeline } = this;
+    const handler = new Keys({ header, help, board, timeline, live: send !== null, command: (name) => this.command(name) });
+    const keys = h("button", { type: "button", class: "vg-quiet" }, "? keys and panels");
+    keys.addEventListener("click", () => handler.toggleHelp());
     const foot = h("footer", { class: "vg-saved" }, this.saved, keys);
     const inner = h("div", { class: "vg-inner" }, this.header.node, this.notices.node, this.help.node);
     if (send !== null) inner.append(this.controls.node);
-    inner.append(this.waitingNote, this.grid, foot);
+    inner.append(this.waitingNote, board.node, foot, timeline.node);
     this.root = h(
       "div",
       // JupyterLab listens for keys before anyone else; this attribute is how an element asks it not to.
@@ -90,7 +122,7 @@ export class Cockpit {
       hidden: (hidden) => this.hid(hidden),
       everySecond: () => this.everySecond(),
     });
-    this.root.addEventListener("keydown", (event) => this.key(event));
+    this.root.addEventListener("keydown", (event) => handler.key(event));
     for (const type of ["keyup", "keypress"]) this.root.addEventListener(type, (event) => event.stopPropagation());
   }
 
@@ -99,7 +131,8 @@ export class Cockpit {
     this.page.dispose();
     this.commands.dispose();
     if (this.pending !== 0) cancelAnimationFrame(this.pending);
-    for (const panel of this.panels.values()) panel.dispose();
+    this.timeline.dispose();
+    this.board.dispose();
     this.root.remove();
   }
 
@@ -110,7 +143,7 @@ export class Cockpit {
         return Number(root.dataset["seq"] ?? -1);
       },
       stats: this.stats,
-      drawn: (noun) => this.panels.get(noun)?.drawn() ?? null,
+      drawn: (noun) => this.board.panels.get(noun)?.drawn() ?? null,
     };
   }
 
@@ -132,6 +165,7 @@ export class Cockpit {
   private take(message: FromKernel, buffers: readonly DataView[]): void {
     if (message.type === "ping") this.send?.({ type: "pong", id: message.id });
     else if (message.type === "frame") this.frame(unpack(message, buffers) as Frame);
+    else if (message.type === "asset") void this.assets.take(unpack(message, buffers) as AssetMessage);
     else if (message.type === "frozen") this.frozen(message.where);
     else if (message.type === "ack" && !this.commands.answer(message)) this.controls.answer(message);
   }
@@ -213,10 +247,11 @@ export class Cockpit {
       this.header.heard((began - this.lastHeard) / 1000);
       this.controls.update(frame.controls, frame.header.controls_note);
       this.writeSaved(frame);
-      this.arrange(frame.order);
+      this.board.arrange(frame.header.name, frame.order);
+      this.timeline.update(frame.timeline, frame.header);
     }
     for (const noun of this.feed.take()) this.drawPanel(noun);
-    for (const panel of this.panels.values()) panel.fit();
+    for (const panel of this.board.panels.values()) panel.fit();
     setAttribute(this.root, "data-state", frame.header.state);
     setAttribute(this.root, "data-step", String(frame.header.step));
     setAttribute(this.root, "aria-label", `Cockpit of ${frame.header.name}`);
@@ -235,7 +270,7 @@ export class Cockpit {
 
   private drawPanel(noun: string): void {
     const panel = this.feed.frame?.panels[noun];
-    if (panel !== undefined) this.panels.get(noun)?.update(panel, this.tokens);
+    if (panel !== undefined) this.board.panels.get(noun)?.update(panel, this.tokens);
   }
 
   private writeSaved(frame: Frame): void {
@@ -244,36 +279,24 @@ export class Cockpit {
     this.saved.classList.toggle("vg-strong", trouble !== "");
   }
 
-  private arrange(order: readonly string[]): void {
-    if ([...this.panels.keys()].join("|") === order.join("|")) return;
-    const kept = new Map(this.panels);
-    this.panels.clear();
-    for (const noun of order) {
-      const panel = kept.get(noun) ?? new PanelView(noun, this.view, this.crosshair, (which) => {
-        this.drawPanel(which);
-        this.panels.get(which)?.fit();
-      });
-      kept.delete(noun);
-      this.panels.set(noun, panel);
-      this.grid.append(panel.section);
-    }
-    for (const gone of kept.values()) gone.dispose();
-  }
-
   /* ---- what the page does ---- */
 
   private resized(): void {
     // JupyterLab renders into an element that is not on the page yet: no style reached it when it was made.
     this.tokens = readTokens(this.root);
-    for (const panel of this.panels.values()) panel.resized();
+    this.board.resized();
     this.controls.resized();
-    this.feed.all();
-    this.schedule();
+    this.timeline.resized();
+    this.again();
   }
 
   private themed(): void {
     this.tokens = readTokens(this.root);
     this.wantKey();
+    this.again();
+  }
+
+  private again(): void {
     this.feed.all();
     this.schedule();
   }
@@ -286,83 +309,10 @@ export class Cockpit {
   }
 
   private everySecond(): void {
+    this.timeline.tick();
     if (this.send === null) return;
     this.header.heard((performance.now() - this.lastHeard) / 1000);
     this.controls.tick(performance.now() / 1000, this.controlsNote);
-  }
-
-  /* ---- keys ---- */
-
-  private key(event: KeyboardEvent): void {
-    event.stopPropagation();
-    if (event.defaultPrevented) return;
-    const action = actionFor(event, focusOf(event.target));
-    if (action !== null && this.act(action, event.target as HTMLElement)) event.preventDefault();
-  }
-
-  private act(action: Action, target: HTMLElement): boolean {
-    const panel = target.closest<HTMLElement>("[data-panel]");
-    switch (action.do) {
-      case "toggle":
-        return this.press(this.header.runState === "live" ? "pause" : "run");
-      case "step":
-        return this.press("step");
-      case "help":
-        this.toggleHelp();
-        return true;
-      case "table":
-        this.panels.get(panel?.dataset["panel"] ?? "")?.toggleTable();
-        return panel !== null;
-      case "alone":
-        this.alone(panel);
-        return true;
-      case "back":
-        return this.back();
-      case "move":
-        this.move(panel, action.to);
-        return true;
-    }
-  }
-
-  private press(name: CommandName): boolean {
-    if (this.send === null) return false;
-    if (this.header.can(name)) this.command(name);
-    else if (this.header.why(name) !== "") this.header.say(this.header.why(name));
-    return true;
-  }
-
-  private alone(panel: HTMLElement | null): void {
-    for (const view of this.panels.values()) view.section.classList.toggle("vg-alone", view.section === panel);
-    this.grid.classList.toggle("vg-one", panel !== null);
-    this.resized();
-    panel?.focus();
-  }
-
-  private back(): boolean {
-    if (this.help.open) {
-      this.toggleHelp();
-      return true;
-    }
-    if (!this.grid.classList.contains("vg-one")) return false;
-    const panel = this.grid.querySelector<HTMLElement>(".vg-alone");
-    this.alone(null);
-    panel?.focus();
-    return true;
-  }
-
-  private move(panel: HTMLElement | null, to: Direction): void {
-    const sections = [...this.panels.values()].map((view) => view.section).filter((s) => s.offsetParent !== null);
-    const from = sections.findIndex((section) => section === panel);
-    if (from >= 0) sections[neighbour(sections.map((s) => s.getBoundingClientRect()), from, to)]?.focus();
-  }
-
-  private toggleHelp(): void {
-    if (this.help.open) {
-      this.help.hide();
-      return;
-    }
-    const ends = [...this.panels.values()].map((view) => [view.noun, view.endsInWords] as const);
-    this.help.show(ends, () => this.help.hide());
   }
 }
 
@@ -389,10 +339,30 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   };
 }
 
+/** What a report holds beside its frame, each as the kernel would have sent it; arrays may be base64 text. */
+interface Held {
+  /** Panels of earlier steps, in the order of `frame.timeline.steps`; the last is the frame itself. */
+  past?: unknown[];
+  asset?: unknown;
+}
+
 /** Draws one key frame where there is no kernel, as in a report. Its arrays may be base64 text. */
-export function mount(el: HTMLElement, frame: unknown): () => void {
-  const cockpit = new Cockpit(el, null);
-  cockpit.frame(unpack(frame, []) as Frame);
+export function mount(el: HTMLElement, frame: unknown, held: Held = {}): () => void {
+  const newest = unpack(frame, []) as Frame;
+  const { timeline } = newest;
+  let seq = newest.seq;
+  const seek = (step: number | null): void => {
+    if (timeline === undefined) return;
+    const index = step === null ? -1 : nearest(timeline.steps, step);
+    const entry = held.past?.[index];
+    const panels = entry === undefined ? newest.panels : (unpack(entry, []) as Frame["panels"]);
+    const at = entry === undefined ? null : timeline.steps[index]!;
+    seq += 1;
+    cockpit.frame({ ...newest, seq, panels, timeline: { ...timeline, at, asked: step } });
+  };
+  const cockpit = new Cockpit(el, null, seek);
+  if (held.asset !== undefined) cockpit.receive(held.asset, []);
+  cockpit.frame(newest);
   return () => cockpit.dispose();
 }
 

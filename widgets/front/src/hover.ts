@@ -34,6 +34,12 @@ export function groupOf(stage: Stage, noun: string): string {
   return stage.xAxis.quantity || `${noun}/${stage.xAxis.name}`;
 }
 
+/** A plot without axes has no place that other panels share; its own tools say what the pointer is on. */
+function pictured(picture: Picture, stage: Stage): boolean {
+  const bare = picture.plots[picture.stages.indexOf(stage)]?.bare ?? false;
+  return bare && !stage.traces.some((trace) => trace.role === "dots");
+}
+
 const NEAR = 20;
 
 /** The dot under the pointer, where a plot has dots. */
@@ -56,6 +62,7 @@ function nearestDot(stage: Stage, x: number, y: number): { trace: Trace; index: 
 /** What a place in a picture points at. */
 export function pointAt(picture: Picture, noun: string, x: number, y: number): Pointed | null {
   for (const stage of picture.stages) {
+    if (pictured(picture, stage)) continue;
     const { left, right, top, bottom } = stage.box;
     if (x < left - 4 || x > right + 4 || y < top - 8 || y > bottom + 8) continue;
     if (stage.traces.some((trace) => trace.role === "dots")) {
@@ -109,6 +116,7 @@ export function drawCrosshair(
   let title = "";
   let place: { x: number; y: number } | null = null;
   for (const stage of picture.stages) {
+    if (pictured(picture, stage)) continue;
     const dots = stage.traces.filter((trace) => trace.role === "dots");
     if (dots.length > 0) {
       if (pointed.group !== "step" && pointed.group !== noun) continue;
@@ -151,7 +159,9 @@ export function drawCrosshair(
       if (Number.isFinite(trace.py[i])) ring(ctx, trace.px[i]!, trace.py[i]!, 3, tokens);
     }
     rows.push(...references(stage, x));
-    if (title === "") title = `${stage.xAxis.quantity || short(stage.xAxis.name)} ${number(pointed.value)}`.trim();
+    const { quantity, name } = stage.xAxis;
+    const said = quantity === "index" ? count(Math.round(pointed.value)) : number(pointed.value);
+    if (title === "") title = `${quantity || short(name)} ${said}`.trim();
   }
   return place === null ? null : { title, rows, ...place };
 }

@@ -9,6 +9,8 @@ export type Action =
   | { do: "table" }
   | { do: "alone" }
   | { do: "back" }
+  | { do: "live" }
+  | { do: "event"; by: 1 | -1 }
   | { do: "move"; to: Direction };
 
 export type Direction = "left" | "right" | "up" | "down";
@@ -33,6 +35,8 @@ export function actionFor(pressed: Pressed, focus: Focus): Action | null {
   if (key === " ") return focus === "button" || focus === "radio" ? null : { do: "toggle" };
   if (key === "s" || key === "S") return { do: "step" };
   if (key === "t" || key === "T") return { do: "table" };
+  if (key === "l" || key === "L") return { do: "live" };
+  if (key === "[" || key === "]") return { do: "event", by: key === "[" ? -1 : 1 };
   if (focus !== "panel") return null;
   if (key === "Enter") return { do: "alone" };
   const to = ARROWS[key];
@@ -78,13 +82,16 @@ export function neighbour(boxes: readonly Box[], from: number, to: Direction): n
 }
 
 export const KEYS: readonly (readonly [string, string])[] = [
-  ["Tab, Shift + Tab", "header, notices, controls, panels"],
+  ["Tab, Shift + Tab", "header, notices, controls, panels, timeline"],
   ["Space", "pause or run"],
   ["S", "one step, when paused"],
   ["Arrows on a panel", "the next panel in that direction"],
   ["Enter, Esc", "a panel alone at full width, and back"],
   ["T", "the numbers of a panel as a table, and back"],
   ["Left, Right on a slider", "one notch; with Shift ten; Home and End"],
+  ["Left, Right on the timeline", "one recorded step back or on; with Shift ten; Home and End"],
+  ["[ and ]", "the event before and after: a change, a failure, a pause"],
+  ["L", "live: the newest step again"],
   ["Enter on a slider", "type an exact value"],
   ["?", "this list"],
 ];

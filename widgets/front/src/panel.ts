@@ -6,9 +6,12 @@ import { drawCrosshair, fillReadout, pointAt, type Crosshair, type Pointed } fro
 import type { Memory } from "./labels.ts";
 import { drawPicture, readBack, type Picture, type Series } from "./pen/picture.ts";
 import { drawTable } from "./pen/table.ts";
+import type { Asset } from "./assets.ts";
+import type { Local } from "./pen/stage.ts";
 import type { Panel, State } from "./spec.ts";
 import { stateNote } from "./states.ts";
 import type { Tokens } from "./theme.ts";
+import { TOOLS, type Tools } from "./tools.ts";
 
 /** What a test, or a curious reader, can ask a panel. */
 export interface Drawn {
@@ -18,6 +21,16 @@ export interface Drawn {
   series: Series;
   words: { text: string; clear: boolean; box: [number, number, number, number] }[];
   beyond: number;
+  /** What the reader chose, where the panel has tools. */
+  tools: Record<string, unknown>;
+}
+
+/** What a panel may ask of the cockpit. */
+export interface Host {
+  readonly live: boolean;
+  option(noun: string, name: string, value: string): void;
+  asset(name: string): Asset | null;
+  redraw(noun: string): void;
 }
 
 /* What a title line gives up, one after the other, when it is too long: the unit, the name of the value (the axis
@@ -62,13 +75,16 @@ export class PanelView {
   private fitted = "";
   private footHeight = 0;
   private upperUsed = false;
+  private readonly local: Local = new Map();
+  private readonly bar = h("div", { class: "vg-toolbar" });
+  private readonly tools: Tools | null;
   private readonly stopListening: () => void;
 
   constructor(
     readonly noun: string,
     view: string,
     private readonly crosshair: Crosshair,
-    private readonly redraw: (noun: string) => void,
+    private readonly host: Host,
   ) {
     const endsId = `vg-${view}-${noun}-ends`;
     this.nounNode = h("button", { type: "button", class: "vg-noun", "aria-describedby": endsId }, noun);
@@ -88,7 +104,7 @@ export class PanelView {
     this.tableButton.addEventListener("click", () => this.toggleTable());
     this.causeButton.addEventListener("click", () => {
       this.showsLast = false;
-      this.redraw(this.noun);
+      this.host.redraw(this.noun);
     });
     this.plot.addEventListener("pointermove", (event) => {
       const box = this.plot.getBoundingClientRect();
@@ -96,10 +112,29 @@ export class PanelView {
     });
     this.plot.addEventListener("pointerleave", () => crosshair.point(null));
     this.stopListening = crosshair.listen((pointed) => this.drawUpper(pointed));
+    const { section, body, plot, bar, local } = this;
+    this.body.append(bar);
+    this.tools =
+      TOOLS[noun]?.({
+        noun, section, body, plot, bar, local, live: host.live,
+        option: (name, value) => host.option(noun, name, value),
+        asset: (name) => host.asset(name),
+        redraw: () => host.redraw(noun),
+      }) ?? null;
+  }
+
+  /** A key pressed in this panel; true when its tools used it. */
+  key(event: KeyboardEvent): boolean {
+    return this.tools?.key(event) ?? false;
+  }
+
+  get keysInWords(): readonly string[] {
+    return this.tools?.keys ?? [];
   }
 
   dispose(): void {
     this.stopListening();
+    this.tools?.dispose();
     this.section.remove();
   }
 
@@ -109,7 +144,7 @@ export class PanelView {
 
   toggleTable(): void {
     this.showsTable = !this.showsTable;
-    this.redraw(this.noun);
+    this.host.redraw(this.noun);
   }
 
   /** The size changed: words may stand elsewhere, and what had no room may have some. */
@@ -164,8 +199,10 @@ export class PanelView {
     if (width === 0 || height === 0) return this.picture;
     const ctx = this.lower.getContext("2d");
     if (ctx === null) throw new Error("this browser gives no canvas to draw on");
-    const picture = drawPicture({ ctx, width, height, ratio, tokens, memory: this.memory }, panel);
+    const asset = (name: string): Asset | null => this.host.asset(name);
+    const picture = drawPicture({ ctx, width, height, ratio, tokens, memory: this.memory, local: this.local, asset }, panel);
     this.tokens = tokens;
+    this.tools?.drawn(picture, panel, tokens);
     return picture;
   }
 
@@ -240,7 +277,7 @@ export class PanelView {
       this.note.replaceChildren(
         ...stateNote(panel, state, this.drawError, canShow ? last : null, () => {
           this.showsLast = true;
-          this.redraw(this.noun);
+          this.host.redraw(this.noun);
         }),
       );
     }
@@ -257,6 +294,9 @@ export class PanelView {
     show(this.tableBox, table);
     show(this.note, noted && !table);
     show(this.plot, !noted && !table);
+    // While another picture is made, what it was asked for by can still be changed.
+    const waits = state === "loading" && this.good !== null;
+    show(this.bar, (!noted || waits) && !table && this.tools !== null);
     setAttribute(this.plot, "aria-label", `${panel.noun}, ${panel.unit}. ${panel.summary}`);
     if (noted || table) this.readout.hidden = true;
     else this.drawUpper(this.crosshair.pointed);
@@ -309,6 +349,7 @@ export class PanelView {
         box: [w.box.left, w.box.top, w.box.right, w.box.bottom],
       })),
       beyond: picture?.beyond ?? 0,
+      tools: this.tools?.state() ?? {},
     };
   }
 }

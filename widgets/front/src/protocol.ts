@@ -1,5 +1,6 @@
 /* What travels between kernel and browser, and the rule for what is kept: the newest only. */
 
+import type { AssetMessage } from "./assets.ts";
 import type { Panel } from "./spec.ts";
 
 export type RunState = "idle" | "live" | "paused" | "stopped" | "finished" | "failed";
@@ -64,6 +65,27 @@ export interface ChoiceControl extends ControlCommon {
 
 export type Control = SliderControl | ChoiceControl;
 
+export interface TimelineEvent {
+  step: number;
+  kind: "control" | "state" | "failed" | "mark";
+  label: string;
+}
+
+export interface Timeline {
+  first: number;
+  last: number;
+  total: number | null;
+  /** The step every panel shows; null when they show the newest one. */
+  at: number | null;
+  /** What was asked for when that became the step. */
+  asked?: number | null;
+  /** The run that is compared; "" when none is. */
+  ghost: string;
+  /** The steps that can be gone to, ascending. */
+  steps: ArrayLike<number>;
+  events: TimelineEvent[];
+}
+
 export interface Frame {
   type: "frame";
   seq: number;
@@ -74,6 +96,8 @@ export interface Frame {
   notices: Notice[];
   panels: Record<string, Panel>;
   order: string[];
+  /** Steps and events come when they are new; between, those that came before hold. */
+  timeline?: Timeline;
 }
 
 export interface Ack {
@@ -89,6 +113,7 @@ export interface Ack {
 export type FromKernel =
   | Frame
   | Ack
+  | AssetMessage
   | { type: "ping"; id: number; time: number }
   | { type: "frozen"; where: string };
 
@@ -100,7 +125,11 @@ export type ToKernel =
   | { type: "gone"; view: string }
   | { type: "pong"; id: number }
   | { type: "control"; id: string; name: string; value: number | string }
-  | { type: "command"; id: string; name: CommandName };
+  | { type: "command"; id: string; name: CommandName }
+  | { type: "option"; noun: string; name: string; value: string }
+  | { type: "want_asset"; name: string }
+  | { type: "seek"; step: number | null }
+  | { type: "layout"; view: string; shown: readonly string[] };
 
 type Bytes = DataView | ArrayBuffer | Uint8Array;
 
@@ -152,7 +181,7 @@ export function unpack(value: unknown, buffers: readonly Bytes[]): unknown {
     }
     const data = typed(bytes, String(record["dtype"]));
     const shape = record["shape"];
-    return Array.isArray(shape) && shape.length === 2 ? { data, shape } : data;
+    return Array.isArray(shape) && shape.length >= 2 ? { data, shape } : data;
   }
   const out: Record<string, unknown> = {};
   for (const [name, item] of Object.entries(record)) out[name] = unpack(item, buffers);
@@ -180,6 +209,7 @@ export class Feed {
     for (const noun of Object.keys(next.panels)) this.changed.add(noun);
     const panels = next.key ? next.panels : { ...last.panels, ...next.panels };
     this.frame = { ...next, panels };
+    if (next.timeline !== undefined) this.frame.timeline = { ...last.timeline, ...next.timeline };
     return { applied: true, gap: !next.key && next.seq > last.seq + 1 };
   }
 

@@ -3,6 +3,12 @@
  * The browser decides nothing about what is shown: limits, ticks, words and references come from the
  * spec. It decides only where on the screen they go. */
 
+import type { BarsLayer } from "./layers/bars.ts";
+import type { CloudLayer } from "./layers/cloud.ts";
+import type { GalleryLayer } from "./layers/gallery.ts";
+import type { HeatLayer } from "./layers/heat.ts";
+import type { MapsLayer } from "./layers/maps.ts";
+
 export type State = "empty" | "loading" | "live" | "stopped" | "failed";
 export type Color = "ink" | "second" | "ghost" | "reference" | "positive" | "negative" | "rule";
 export type Dash = "solid" | "chance" | "floor" | "negative";
@@ -14,6 +20,12 @@ export type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array | re
 export interface Rows {
   data: Numbers;
   shape: [number, number];
+}
+
+/** Pictures: `(items, height, width, 3)` bytes. */
+export interface Block {
+  data: Numbers;
+  shape: number[];
 }
 
 export interface Axis {
@@ -129,7 +141,12 @@ export type Layer =
   | SpanLayer
   | BracketLayer
   | LabelLayer
-  | RidgeLayer;
+  | RidgeLayer
+  | HeatLayer
+  | CloudLayer
+  | MapsLayer
+  | BarsLayer
+  | GalleryLayer;
 
 export interface Plot {
   key: string;
@@ -138,6 +155,8 @@ export interface Plot {
   layers: Layer[];
   share: number;
   show_x: boolean;
+  /** No axes: its one layer fills the whole box. */
+  bare: boolean;
 }
 
 export interface Headline {

@@ -22,9 +22,11 @@ export interface Tokens {
   warning: string;
   reference: string;
   ghost: string;
+  /** Classes on a map, in the order of CLASSES in theme.py; each has a shape as well. */
+  classes: string[];
 }
 
-const NAMES: Record<Exclude<keyof Tokens, "dark" | "font">, string> = {
+const NAMES: Record<Exclude<keyof Tokens, "dark" | "font" | "classes">, string> = {
   ground: "--vg-ground",
   ink: "--vg-ink",
   second: "--vg-second",
@@ -40,6 +42,7 @@ const NAMES: Record<Exclude<keyof Tokens, "dark" | "font">, string> = {
   reference: "--vg-reference",
   ghost: "--vg-ghost",
 };
+const CLASSES = 8;
 
 /** Whether the page is dark: JupyterLab says so on its body, a report on its root, otherwise the system does. */
 export function pageIsDark(): boolean {
@@ -60,6 +63,7 @@ export function readTokens(root: HTMLElement): Tokens {
   for (const [name, variable] of Object.entries(NAMES) as [keyof typeof NAMES, string][]) {
     tokens[name] = style.getPropertyValue(variable).trim() || (dark ? "#e8eaec" : "#15181b");
   }
+  tokens.classes = Array.from({ length: CLASSES }, (_, i) => style.getPropertyValue(`--vg-class-${i}`).trim() || tokens.ink);
   return tokens;
 }
 
@@ -111,5 +115,21 @@ export function viridis(part: number, dark: boolean): string {
   const a = VIRIDIS[i]!;
   const b = VIRIDIS[i + 1]!;
   const mix = (k: 0 | 1 | 2): number => Math.round(a[k] + (b[k] - a[k]) * (place - i));
+  return `rgb(${mix(0)}, ${mix(1)}, ${mix(2)})`;
+}
+
+/* The stops of DIVERGING in theme.py: less, nothing, more. Purple and green, since blue and orange mean pairs. */
+type Stop = readonly [number, number, number];
+const DIVERGING: Record<"light" | "dark", readonly [Stop, Stop, Stop]> = {
+  light: [[110, 44, 140], [243, 243, 243], [20, 112, 58]],
+  dark: [[206, 140, 228], [44, 48, 51], [98, 198, 128]],
+};
+
+/** The colour at `part` from -1 (less) by 0 (nothing) to 1 (more). */
+export function diverging(part: number, dark: boolean): string {
+  const [low, middle, high] = DIVERGING[dark ? "dark" : "light"];
+  const inside = Math.min(1, Math.max(-1, Number.isFinite(part) ? part : 0));
+  const end = inside > 0 ? high : low;
+  const mix = (k: 0 | 1 | 2): number => Math.round(middle[k] + (end[k] - middle[k]) * Math.abs(inside));
   return `rgb(${mix(0)}, ${mix(1)}, ${mix(2)})`;
 }

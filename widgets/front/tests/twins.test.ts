@@ -14,16 +14,21 @@ const SPEC_TS = read("src", "spec.ts");
 const THEME_PY = read("..", "vergence_widgets", "theme.py");
 const TOKENS_CSS = read("src", "style", "tokens.css");
 
-const LAYERS = ["Line", "Rule", "Mark", "Points", "Span", "Bracket", "Label", "Ridge"];
+/** Layers with a file of their own on both sides. */
+const OWN = ["Heat", "Cloud", "Maps", "Bars", "Gallery"];
+const LAYERS = ["Line", "Rule", "Mark", "Points", "Span", "Bracket", "Label", "Ridge", ...OWN];
 
 function pythonFields(name: string): string[] {
-  const body = new RegExp(`^class ${name}:\\n([\\s\\S]*?)(?=^\\S)`, "m").exec(SPEC_PY)?.[1];
+  const source = OWN.includes(name) ? read("..", "vergence_widgets", "panels", "layers", `${name.toLowerCase()}.py`) : SPEC_PY;
+  const body = new RegExp(`^class ${name}:\\n([\\s\\S]*?)(?=^\\S|$(?![\\s\\S]))`, "m").exec(source)?.[1];
   assert.ok(body, `spec.py has no class ${name}`);
   return [...body.matchAll(/^ {4}(\w+): /gm)].map((m) => m[1]!);
 }
 
 function typescriptFields(name: string): string[] {
-  const body = new RegExp(`^export interface ${name} \\{\\n([\\s\\S]*?)^\\}`, "m").exec(SPEC_TS)?.[1];
+  const own = OWN.find((layer) => name === `${layer}Layer`);
+  const source = own === undefined ? SPEC_TS : read("src", "layers", `${own.toLowerCase()}.ts`);
+  const body = new RegExp(`^export interface ${name} \\{\\n([\\s\\S]*?)^\\}`, "m").exec(source)?.[1];
   assert.ok(body, `spec.ts has no interface ${name}`);
   return [...body.matchAll(/^ {2}(\w+): /gm)].map((m) => m[1]!).filter((field) => field !== "type");
 }

@@ -50,11 +50,18 @@ class Box:
 
 
 def boxes(plots: tuple[Plot, ...], height: float) -> list[Box]:
-    """Divide `height` px among plots by their shares; axis names and ticks take room inside each share."""
+    """Divide `height` px among plots by their shares; axis names and ticks take room inside each share.
+
+    A bare plot has neither, and its box is the whole share.
+    """
     found = []
     at = 0.0
     for plot in plots:
         part = plot.share * height
+        if plot.bare:
+            found.append(Box(at, at + part))
+            at += part
+            continue
         top = NAME_ROOM if plot.y.name else GAP
         bottom = (TICK_ROOM if plot.show_x else GAP) + (X_NAME_ROOM if plot.show_x and plot.x.name else 0.0)
         found.append(Box(at + top, at + part - bottom))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vergence import errors
+from vergence_widgets.draw import bars, cloud, gallery, heat, maps
 from vergence_widgets.draw.layout import (
     LEFT,
     RIGHT,
@@ -24,9 +26,14 @@ from vergence_widgets.draw.layout import (
 from vergence_widgets.draw.paper import Anchor, Paper
 from vergence_widgets.panels.spec import (
     Axis,
+    Bars,
     Bracket,
+    Cloud,
+    Gallery,
+    Heat,
     Label,
     Line,
+    Maps,
     Mark,
     Panel,
     Plot,
@@ -35,12 +42,12 @@ from vergence_widgets.panels.spec import (
     Rule,
     Span,
 )
-from vergence_widgets.theme import OPACITIES, PLOT_HEIGHT, SIZES, STROKES, THEMES, Theme, ThemeName, viridis
+from vergence_widgets.theme import CLASSES, OPACITIES, PLOT_HEIGHT, SIZES, STROKES, THEMES, Theme, ThemeName, viridis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "png"]
+__all__ = ["draw", "png", "reduced"]
 
 PANEL_WIDTH = 396.0
 COLUMN_GAP = 28.0
@@ -95,11 +102,16 @@ def png(
     figure = draw(panels, header, theme=theme, columns=columns, scale=scale)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi="figure", facecolor=figure.get_facecolor())
-    if colours is None:
-        return buffer.getvalue()
+    return buffer.getvalue() if colours is None else reduced(buffer.getvalue(), colours, theme=theme)
+
+
+def reduced(picture: bytes, colours: int, *, theme: ThemeName = "light", scale: float = 1.0) -> bytes:
+    """A PNG of `png` with a palette of so many colours, and `scale` times as large."""
     from PIL import Image  # comes with Matplotlib
 
-    full = Image.open(buffer).convert("RGB")
+    full = Image.open(io.BytesIO(picture)).convert("RGB")
+    if scale != 1.0:
+        full = full.resize((round(full.width * scale), round(full.height * scale)), Image.Resampling.LANCZOS)
     found = full.quantize(colours, dither=Image.Dither.NONE).getpalette() or []
     # A palette chosen by area alone would lose the few dots of the sequence: its colours are put in first.
     palette = Image.new("P", (1, 1))
@@ -110,8 +122,9 @@ def png(
 
 
 def _palette(theme: Theme) -> list[int]:
-    """Every token, and steps through time."""
-    colours = [*theme.colours().values(), *(viridis(part / 23, theme) for part in range(24))]
+    """Every token, every class, and steps through time."""
+    classes = CLASSES["dark" if theme.sequence_start else "light"]
+    colours = [*theme.colours().values(), *classes, *(viridis(part / 23, theme) for part in range(24))]
     return [int(colour[start : start + 2], 16) for colour in colours for start in (1, 3, 5)]
 
 
@@ -135,7 +148,8 @@ def _panel(paper: Paper, panel: Panel, left: float, top: float) -> None:
             paper.text(left, body + 20 + 18 * row, words, size=SIZES["body"])
     for plot, box in zip(panel.plots, boxes(panel.plots, PLOT_HEIGHT), strict=True):
         placed = Box(body + box.top, body + box.bottom)
-        _Plot(paper, plot, left, left + LEFT, right - RIGHT, placed).draw()
+        inner = (left, right) if plot.bare else (left + LEFT, right - RIGHT)
+        _Plot(paper, plot, left, *inner, placed).draw()
     _foot(paper, panel, left, right, body + PLOT_HEIGHT + 14)
 
 
@@ -179,17 +193,16 @@ class _Plot:
 
     def x(self, value: Any) -> Any:
         """Data to px."""
-        axis = self.plot.x
-        return self.left + (value - axis.low) / (axis.high - axis.low) * (self.right - self.left)
+        return self.left + _part(self.plot.x, value) * (self.right - self.left)
 
     def y(self, value: Any) -> Any:
         """Data to px."""
-        axis = self.plot.y
-        return self.box.bottom - (value - axis.low) / (axis.high - axis.low) * self.box.height
+        return self.box.bottom - _part(self.plot.y, value) * self.box.height
 
     def draw(self) -> None:
         """Axes, then layers in their order; words last, so that nothing is drawn over them."""
-        self._axes()
+        if not self.plot.bare:
+            self._axes()
         for layer in self.plot.layers:
             match layer:
                 case Line():
@@ -209,6 +222,16 @@ class _Plot:
                 case Label():
                     anchor: Anchor = layer.anchor
                     self._words(self.x(layer.x), self.y(layer.y), layer.text, layer.color, anchor, layer.bold)
+                case Heat():
+                    heat.matplotlib(self, layer)
+                case Cloud():
+                    cloud.matplotlib(self, layer)
+                case Maps():
+                    maps.matplotlib(self, layer)
+                case Bars():
+                    bars.matplotlib(self, layer)
+                case Gallery():
+                    gallery.matplotlib(self, layer)
 
     def _words(
         self, x: float, y: float, text: str, color: str = "second", anchor: Anchor = "start", bold: bool = False
@@ -341,6 +364,14 @@ class _Plot:
         if layer.label:
             y = (low + high) / 2 if layer.label_y is None else self.y(layer.label_y)
             self._words(x - 6, y, layer.label, "ink", "end", bold=True)
+
+
+def _part(axis: Axis, value: Any) -> Any:
+    """How far along an axis a value lies, 0 to 1; NaN for what a log axis cannot show."""
+    if axis.scale == "log":
+        value = np.log(np.where(np.asarray(value) > 0, value, np.nan))
+        return (value - math.log(axis.low)) / (math.log(axis.high) - math.log(axis.low))
+    return (value - axis.low) / (axis.high - axis.low)
 
 
 def _ticks(axis: Axis) -> list[tuple[float, str]]:

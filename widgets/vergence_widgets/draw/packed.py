@@ -10,7 +10,7 @@ import base64
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ __all__ = ["inline", "pack"]
 
 Keep = Callable[[NDArray[Any]], dict[str, Any]]
 
-_LAYERS = frozenset({spec.Line, spec.Rule, spec.Mark, spec.Points, spec.Span, spec.Bracket, spec.Label, spec.Ridge})
+_LAYERS = frozenset(get_args(spec.Layer))
 """Layers carry the name of their class as "type", so that the browser knows which pen draws them."""
 _fields: dict[type, tuple[str, ...]] = {}
 
@@ -29,14 +29,15 @@ _fields: dict[type, tuple[str, ...]] = {}
 def pack(message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """JSON with a place-holder `{"$buffer": i, "dtype", "shape"}` for every array, and the buffers.
 
-    Arrays travel as little-endian float32; numbers outside of arrays stay exact. What is not finite
-    becomes null: JSON has no word for it.
+    Arrays of uint8 and int32 travel as they are, all others as little-endian float32; numbers outside of arrays stay
+    exact. What is not finite becomes null: JSON has no word for it.
     """
     buffers: list[bytes] = []
 
     def keep(array: NDArray[Any]) -> dict[str, Any]:
-        buffers.append(_bytes(array))
-        return {"$buffer": len(buffers) - 1, "dtype": "float32", "shape": list(array.shape)}
+        kind = _kind(array)
+        buffers.append(_bytes(array, kind))
+        return {"$buffer": len(buffers) - 1, "dtype": kind, "shape": list(array.shape)}
 
     return {name: _plain(value, keep) for name, value in message.items()}, buffers
 
@@ -45,14 +46,19 @@ def inline(message: Mapping[str, Any]) -> dict[str, Any]:
     """The same with every array inside, as `{"$base64": text, "dtype", "shape"}`."""
 
     def keep(array: NDArray[Any]) -> dict[str, Any]:
-        text = base64.b64encode(_bytes(array)).decode("ascii")
-        return {"$base64": text, "dtype": "float32", "shape": list(array.shape)}
+        kind = _kind(array)
+        text = base64.b64encode(_bytes(array, kind)).decode("ascii")
+        return {"$base64": text, "dtype": kind, "shape": list(array.shape)}
 
     return {name: _plain(value, keep) for name, value in message.items()}
 
 
-def _bytes(array: NDArray[Any]) -> bytes:
-    return np.ascontiguousarray(array, dtype="<f4").tobytes()
+def _kind(array: NDArray[Any]) -> str:
+    return {"uint8": "uint8", "int32": "int32"}.get(array.dtype.name, "float32")
+
+
+def _bytes(array: NDArray[Any], kind: str) -> bytes:
+    return np.ascontiguousarray(array, dtype=np.dtype(kind).newbyteorder("<")).tobytes()
 
 
 def _plain(value: Any, keep: Keep) -> Any:

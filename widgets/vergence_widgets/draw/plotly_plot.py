@@ -9,12 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vergence_widgets.draw import bars, cloud, gallery, heat, maps
 from vergence_widgets.draw.layout import outlines, underfill
 from vergence_widgets.panels.spec import (
     Axis,
+    Bars,
     Bracket,
+    Cloud,
+    Gallery,
+    Heat,
     Label,
     Line,
+    Maps,
     Mark,
     Plot,
     Points,
@@ -24,7 +30,7 @@ from vergence_widgets.panels.spec import (
 )
 from vergence_widgets.theme import DASHES, OPACITIES, SIZES, STROKES, VIRIDIS, Theme, viridis
 
-__all__ = ["EDGE", "PlotPen", "Sheet", "numbers", "safe"]
+__all__ = ["EDGE", "PlotPen", "Sheet", "numbers", "safe", "thinned"]
 
 EDGE = -30.0
 """px from the axis to where words begin."""
@@ -79,7 +85,11 @@ class PlotPen:
         ridge = any(isinstance(layer, Ridge) for layer in plot.layers)
         sheet.axes[f"xaxis{suffix}"] = self._axis(plot.x, list(across), self.y, shown=plot.show_x) | {"side": "bottom"}
         sheet.axes[f"yaxis{suffix}"] = self._axis(plot.y, list(up), self.x, shown=not ridge, labels=True)
-        if plot.y.name:
+        if plot.bare:
+            for axis in (f"xaxis{suffix}", f"yaxis{suffix}"):
+                sheet.axes[axis] = {key: sheet.axes[axis][key] for key in ("domain", "anchor", "range")}
+                sheet.axes[axis] |= {"visible": False, "fixedrange": True}
+        elif plot.y.name:
             sheet.words(across[0], up[1], safe(plot.y.name), up=12, left=EDGE)
 
     def draw(self) -> None:
@@ -103,6 +113,16 @@ class PlotPen:
                     self._bracket(layer)
                 case Label():
                     self._words(layer.x, layer.y, layer.text, layer.color, layer.anchor, layer.bold)
+                case Heat():
+                    heat.plotly(self, layer)
+                case Cloud():
+                    cloud.plotly(self, layer)
+                case Maps():
+                    maps.plotly(self, layer)
+                case Bars():
+                    bars.plotly(self, layer)
+                case Gallery():
+                    gallery.plotly(self, layer)
 
     def _axis(
         self, axis: Axis, domain: list[float], anchor: str, *, shown: bool, labels: bool = False
@@ -112,10 +132,12 @@ class PlotPen:
         described: dict[str, Any] = {
             "domain": [_round(edge) for edge in domain],
             "anchor": anchor,
-            "range": [axis.low, axis.high],
+            "range": [_place(axis, edge) for edge in (axis.low, axis.high)],
             "tickvals": list(axis.ticks),
             "ticktext": [safe(text) for text in texts],
         }
+        if axis.scale == "log":
+            described["type"] = "log"
         if not shown:
             described |= {"ticks": "", "showline": False, "showticklabels": labels}
         if shown and name:
@@ -128,12 +150,12 @@ class PlotPen:
 
     def _line(self, layer: Line) -> None:
         color = getattr(self.theme, layer.color)
-        x, y = _thinned(layer.x, layer.y, self.sheet.most)
+        x, y = thinned(layer.x, layer.y, self.sheet.most)
         for fill_x, fill_y in underfill(self.plot, layer) if layer.fill_to else []:
-            fill_x, fill_y = _thinned(fill_x, fill_y, self.sheet.most)
+            fill_x, fill_y = thinned(fill_x, fill_y, self.sheet.most)
             shade = {"fill": "toself", "fillcolor": _rgba(color, OPACITIES["tint"]), "line": {"width": 0}}
             self._trace(fill_x, fill_y, hoverinfo="skip", **shade)
-        what = layer.label or layer.key.replace("_", " ")
+        what = safe(layer.label or layer.key.replace("_", " "))
         across = self.plot.x.quantity or "x"
         entries: dict[str, Any] = {
             "name": what,
@@ -159,7 +181,7 @@ class PlotPen:
             color = getattr(self.theme, kind)
             rows_of_kind = []
             for item in (item for item in found if item.kind == kind):
-                x, y = _thinned(item.x, item.y, self.sheet.most and max(24, self.sheet.most // 4))
+                x, y = thinned(item.x, item.y, self.sheet.most and max(24, self.sheet.most // 4))
                 rows_of_kind.append((x, y))
             if not rows_of_kind:
                 continue
@@ -272,7 +294,8 @@ class PlotPen:
         words = f"<b>{safe(text)}</b>" if bold else safe(text)
         self.sheet.annotations.append(
             {
-                "xref": self.x, "yref": self.y, "x": _round(x), "y": _round(y), "text": words,
+                "xref": self.x, "yref": self.y, "x": _round(_place(self.plot.x, x)),
+                "y": _round(_place(self.plot.y, y)), "text": words,
                 "xanchor": {"start": "left", "middle": "center", "end": "right"}[anchor],
             }
             | ({"xshift": shift[0]} if shift[0] else {})
@@ -282,7 +305,7 @@ class PlotPen:
         )  # fmt: skip
 
 
-def _thinned(x: NDArray[Any], y: NDArray[Any], most: int | None) -> tuple[NDArray[Any], NDArray[Any]]:
+def thinned(x: NDArray[Any], y: NDArray[Any], most: int | None) -> tuple[NDArray[Any], NDArray[Any]]:
     """Every k-th point, the newest and every gap; enough for a still of a few hundred px."""
     if most is None or len(x) <= most:
         return x, y
@@ -290,6 +313,11 @@ def _thinned(x: NDArray[Any], y: NDArray[Any], most: int | None) -> tuple[NDArra
     keep[:: -(-len(x) // most)] = True
     keep[[0, -1]] = True
     return x[keep | np.isnan(y)], y[keep | np.isnan(y)]
+
+
+def _place(axis: Axis, value: float) -> float:
+    """Where plotly wants limits and words: on a log axis their power of ten."""
+    return math.log10(value) if axis.scale == "log" else value
 
 
 def _dash(name: str) -> str:

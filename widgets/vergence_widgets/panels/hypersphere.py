@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vergence_widgets.panels import ghost as other
 from vergence_widgets.panels.curves import step_axis, thin, value_axis
 from vergence_widgets.panels.place import LINE, WIDTH, Anchor, Places, text_width
 from vergence_widgets.panels.spec import (
@@ -46,11 +47,12 @@ ENDS = (
 UNIFORMITY = "uniformity, log mean exp(−2‖z−z′‖²), −4 to 0"
 
 
-def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
+def spec(history: History, *, place: str = "z", live: bool = True, ghost: History | None = None) -> Panel:
     """The hypersphere panel of a History.
 
     place: whose rows: "z", "h" or a name of yours.
     live: False for a picture of the past (a report, a frozen output).
+    ghost: another run, whose path is drawn thin and grey; the floor stays that of `history`.
     """
     prefix = f"{NOUN}/{place}"
     uniformity = history.scalar(f"{prefix}/uniformity")
@@ -66,11 +68,12 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
     dim = meta.get("dim") or (history.static.get("dim") if place == "z" else None)
     last = int(uniformity.steps[-1])
     steps, x, y = _pairs(alignment, uniformity)
+    shadow = _shadow(ghost, prefix)
     if len(steps):
-        plot, every = _plane(steps, x, y, floor, dim, last)
+        plot, every = _plane(steps, x, y, floor, dim, last, shadow)
         said = f"a dot each {every:,} steps" if every else "a dot each measurement"
     else:
-        plot = _through_time(uniformity, floor, dim, history)
+        plot = _through_time(uniformity, floor, dim, history, ghost, prefix)
         said = "alignment needs two views"
     value = float(uniformity.values[-1])
     panel = Panel(
@@ -83,12 +86,12 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
             value if math.isfinite(value) else None,
         ),
         plots=(plot,),
-        foot_left=(said,),
+        foot_left=(said, *_compared(ghost, prefix, floor, plot)),
         foot_right=_foot_right(meta, tolerance),
         ends=ENDS,
         message="" if len(steps) else "Alignment needs two views; this run hands over one.",
         summary=_summary(last, value, floor, x, tolerance),
-        table=_table(alignment, uniformity, history.scalar(f"{prefix}/tolerance")),
+        table=_table(alignment, uniformity, history.scalar(f"{prefix}/tolerance"), ghost, prefix),
         late=late_after(history, f"similarity/{place}", last),
     )  # fmt: skip
     return settle(history, panel, live=live, good_step=last, place=place)
@@ -102,6 +105,24 @@ def _pairs(alignment: Series, uniformity: Series) -> tuple[NDArray[np.int64], ND
     return steps, alignment.values[first], uniformity.values[second]
 
 
+def _shadow(ghost: History | None, prefix: str) -> tuple[History, NDArray[np.float64], NDArray[np.float64]] | None:
+    """The path of the run that is compared; None where it has none."""
+    if ghost is None:
+        return None
+    _, x, y = _pairs(ghost.scalar(f"{prefix}/alignment"), ghost.scalar(f"{prefix}/uniformity"))
+    finite = np.isfinite(x) & np.isfinite(y)
+    return (ghost, x, y) if finite.any() else None
+
+
+def _compared(ghost: History | None, prefix: str, floor: float | None, plot: Plot) -> tuple[str, ...]:
+    if ghost is None:
+        return ()
+    its = ghost.last(f"{prefix}/uniformity")
+    words = "not measured" if its is None else other.differs(floor, ghost.last(f"{prefix}/uniformity_floor"), "floor")
+    drawn = any(isinstance(layer, Label) and ghost.name.startswith(layer.text.rstrip("…")) for layer in plot.layers)
+    return other.named(ghost, words, drawn=drawn)
+
+
 def _plane(
     steps: NDArray[np.int64],
     x: NDArray[np.float64],
@@ -109,6 +130,7 @@ def _plane(
     floor: float | None,
     dim: int | None,
     last: int,
+    shadow: tuple[History, NDArray[np.float64], NDArray[np.float64]] | None,
 ) -> tuple[Plot, int]:
     """The plane: the path as a thin line, a dot at even steps, the newest one ringed; and the distance of dots.
 
@@ -117,14 +139,23 @@ def _plane(
     every, chosen = _dots(steps, last)
     path_x, path_y = _path(x, y)
     finite = np.isfinite(x) & np.isfinite(y)
-    reach = nice_limit(float(x[finite].max()) * 1.02) if finite.any() else 1.0
+    both_x, both_y = x[finite], y[finite]
+    if shadow is not None:
+        its = np.isfinite(shadow[1]) & np.isfinite(shadow[2])
+        both_x, both_y = np.concatenate((both_x, shadow[1][its])), np.concatenate((both_y, shadow[2][its]))
+    reach = nice_limit(float(both_x.max()) * 1.02) if len(both_x) else 1.0
     high = min(4.0, max(0.1, reach))
     drawn_to = "0 to 4" if high >= 4 else f"0 to 4, drawn to {number(high, 1)}"
     x_axis = value_axis(f"alignment, mean ‖z−z⁺‖², {drawn_to}", 0.0, high)
-    y_axis = _uniformity_axis(y[finite])
+    y_axis = _uniformity_axis(both_y)
     places = Places(x_axis, y_axis, HEIGHT)
     places.take_curve(path_x, path_y)
-    drawn: list[Layer] = [Line("trajectory", path_x, path_y, "rule", width=1.0)]
+    drawn: list[Layer] = []
+    if shadow is not None:
+        shadow_x, shadow_y = _path(shadow[1], shadow[2])
+        places.take_curve(shadow_x, shadow_y)
+        drawn.append(Line("ghost", shadow_x, shadow_y, "ghost", width=other.WIDTH))
+    drawn.append(Line("trajectory", path_x, path_y, "rule", width=1.0))
     if floor is not None:
         drawn += _floor(floor, dim, places)
         py = places.px(0.0, floor)[1]
@@ -133,6 +164,8 @@ def _plane(
     chosen = chosen[finite[chosen]]
     if len(chosen):
         drawn += _dots_layers(steps, x, y, chosen, places, last)
+    if shadow is not None:
+        drawn += other.beside(*shadow, places)
     return Plot("plane", x_axis, y_axis, tuple(drawn)), every if len(chosen) < len(steps) else 0
 
 
@@ -222,13 +255,18 @@ def _uniformity_axis(y: NDArray[np.float64]) -> Axis:
     return Axis(name, low, 0.0, ticks, tuple(number(tick, 0 if low == LOWEST else 1) for tick in ticks))
 
 
-def _through_time(uniformity: Series, floor: float | None, dim: int | None, history: History) -> Plot:
+def _through_time(
+    uniformity: Series, floor: float | None, dim: int | None, history: History, ghost: History | None, prefix: str
+) -> Plot:
     """With one view there is no alignment: uniformity against steps."""
-    x_axis = step_axis(float(uniformity.steps[-1]), history.static.get("total_steps"))
-    y_axis = _uniformity_axis(uniformity.values[np.isfinite(uniformity.values)])
+    every = [uniformity] if ghost is None else [uniformity, ghost.scalar(f"{prefix}/uniformity")]
+    x_axis = step_axis(max(float(s.steps[-1]) for s in every if len(s)), history.static.get("total_steps"))
+    values = np.concatenate([s.values for s in every])
+    y_axis = _uniformity_axis(values[np.isfinite(values)])
     places = Places(x_axis, y_axis, HEIGHT)
     x, y = thin(uniformity.steps.astype(np.float64), uniformity.values)
     drawn: list[Layer] = [Line("uniformity", x, y, "ink", end_dot=True)]
+    drawn = [other.line("ghost", s.steps.astype(np.float64), s.values) for s in every[1:] if len(s)] + drawn
     if floor is not None:
         drawn += _floor(floor, dim, places)
     return Plot("uniformity", x_axis, y_axis, tuple(drawn))
@@ -279,13 +317,16 @@ def _summary(last: int, value: float, floor: float | None, x: NDArray[np.float64
     return f"At step {last:,}: {'; '.join(parts)}."
 
 
-def _table(alignment: Series, uniformity: Series, tolerance: Series) -> Table:
+def _table(alignment: Series, uniformity: Series, tolerance: Series, ghost: History | None, prefix: str) -> Table:
     at = np.unique(np.linspace(0, len(uniformity) - 1, min(len(uniformity), 9)).astype(np.int64))
+    shadow = None if ghost is None else ghost.scalar(f"{prefix}/uniformity")
     rows = []
     for step in uniformity.steps[at].tolist():
         cells = [
             number(series.at(step), 3) if len(series) else "not measured"
             for series in (alignment, uniformity, tolerance)
         ]
+        cells += [] if shadow is None else [other.value_at(shadow, step, 3)]
         rows.append((f"{step:,}", *cells))
-    return Table(("step", "alignment", "uniformity", "tolerance"), tuple(rows))
+    columns = ("step", "alignment", "uniformity", "tolerance")
+    return Table(columns if ghost is None else (*columns, f"uniformity of {ghost.name}"), tuple(rows))

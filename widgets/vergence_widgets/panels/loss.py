@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vergence_widgets.panels import ghost as other
 from vergence_widgets.panels import marks, references, terms
 from vergence_widgets.panels.curves import (
     Curve,
@@ -47,11 +48,12 @@ MAIN_HEIGHT = 156.0
 MEAN_POINTS = 240
 
 
-def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
+def spec(history: History, *, place: str = "z", live: bool = True, ghost: History | None = None) -> Panel:
     """The loss panel of a History.
 
     place: the loss has no place; taken so that all panels are called alike.
     live: False for a picture of the past (a report, a frozen output).
+    ghost: another run, whose running mean is drawn thin and grey; chance and floor stay those of `history`.
     """
     loss = history.scalar("loss")
     unit = _unit(history)
@@ -67,7 +69,9 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
     floor = references.read(history, "loss/floor", str(words.get("floor", "")), changes)
     parts = terms.gather(history)
     stale = references.stale([chance, floor], parts, changes, last)
-    x_axis = step_axis(last, history.static.get("total_steps"))
+    shadow, shadow_x, shadow_y = _shadow(ghost)
+    reach = max(last, int(shadow.steps[-1])) if shadow is not None else last
+    x_axis = step_axis(reach, history.static.get("total_steps"))
 
     raw = break_gaps(loss.steps, loss.values, loss.stride)
     window = window_for(len(loss))
@@ -76,7 +80,7 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
         scaled += line.starts[1:] if len(line.starts) <= MOST_STEPS else ()
     mean_x, mean_y = _mean(raw, window, scaled)
     raw_x, raw_y = thin(raw.x, raw.y)
-    y_axis, beyond = _limits(loss.values, raw_y, chance, floor, unit)
+    y_axis, beyond = _limits(loss.values, np.concatenate((raw_y, shadow_y)), chance, floor, unit)
 
     now = float(loss.values[-1])
     lines: list[Layer] = [
@@ -86,12 +90,17 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
     places = Places(x_axis, y_axis, MAIN_HEIGHT)
     places.take_curve(mean_x, mean_y)
     places.take_curve(raw_x[:: max(1, len(raw_x) // 300)], raw_y[:: max(1, len(raw_x) // 300)])
+    if ghost is not None and len(shadow_x):
+        lines.insert(0, other.line("ghost", shadow_x, shadow_y))
+        places.take_curve(*thin(shadow_x, shadow_y))
     lines += _chance_layers(chance, words, last, places)
     lines += _floor_layers(floor, changes, last, places)
     bracket = _bracket(now, floor, last, places, y_axis, unit)
     lines += [bracket] if bracket else []
     lines += marks.layers(changes, places, x_axis, below=_marks_top(chance, y_axis))
     lines += marks.trouble(loss.steps, loss.values)
+    name = [] if ghost is None else other.beside(ghost, shadow_x, shadow_y, places)
+    lines += name
 
     main = Plot("loss", x_axis, y_axis, tuple(lines), 1 - terms.share_of(parts))
     small = terms.plot(parts, x_axis, history, scaled) if parts else None
@@ -102,14 +111,39 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
         step=last,
         headline=_headline(now, loss, chance, floor, words, stale),
         plots=(main, small) if small else (main,),
-        foot_left=_foot_left(loss, window),
+        foot_left=_foot_left(loss, window, _compared(history, ghost, shadow, chance, floor, bool(name))),
         foot_right=_foot_right(history, loss, raw.lost, beyond, parts),
         ends=_ends(chance, floor),
         summary=_summary(now, last, chance, floor, words),
-        table=_table(loss, window, chance, floor, parts),
+        table=_table(loss, window, chance, floor, parts, ghost),
         late=late_after(history, f"similarity/{place}", last),
     )
     return settle(history, panel, live=live, good_step=last)
+
+
+def _shadow(ghost: History | None) -> tuple[Series | None, NDArray[np.float64], NDArray[np.float64]]:
+    """The loss of the run that is compared, and its running mean; None and nothing where it has none."""
+    series = None if ghost is None else ghost.scalar("loss")
+    if ghost is None or series is None or not len(series):
+        return None, np.empty(0), np.empty(0)
+    scaled = [change.step for change in marks.applied(ghost) if change.scales_loss]
+    x, y = _mean(break_gaps(series.steps, series.values, series.stride), window_for(len(series)), scaled)
+    return series, x, y
+
+
+def _compared(
+    history: History, ghost: History | None, shadow: Series | None, chance: Reference, floor: Reference, drawn: bool
+) -> tuple[str, ...]:
+    """Its name, and what of its scale is another one."""
+    if ghost is None:
+        return ()
+    if shadow is None:
+        return other.named(ghost, "no loss recorded")
+    names = [dict(run.static.get("loss") or {}).get("name", "") for run in (history, ghost)]
+    parts = [f"another objective: {names[1]}"] if names[1] and names[0] != names[1] else []
+    for line, key in ((chance, "chance"), (floor, "floor")):
+        parts.append(other.differs(line.now, ghost.last(f"loss/{key}"), key))
+    return other.named(ghost, ", ".join(part for part in parts if part), drawn=drawn)
 
 
 def _unit(history: History) -> str:
@@ -288,10 +322,10 @@ def _headline(
     return Headline("", number(now), reference, now)
 
 
-def _foot_left(loss: Series, window: int) -> tuple[str, ...]:
+def _foot_left(loss: Series, window: int, compared: tuple[str, ...]) -> tuple[str, ...]:
     what = "steps" if loss.stride == 1 and usual_step(loss.steps) == 1 else "records"
     thinned = (f"oldest steps: 1 in {loss.stride} kept",) if loss.stride > 1 else ()
-    return (f"raw faint, mean of {window} {what}", *thinned)
+    return (f"raw faint, mean of {window} {what}", *thinned, *compared)
 
 
 def _foot_right(history: History, loss: Series, lost: int, beyond: int, parts: list[terms.Term]) -> tuple[str, ...]:
@@ -331,15 +365,19 @@ def _summary(now: float, last: int, chance: Reference, floor: Reference, words: 
     return f"Loss {number(now)} at step {last:,}: {', '.join(parts)}."
 
 
-def _table(loss: Series, window: int, chance: Reference, floor: Reference, parts: list[terms.Term]) -> Table:
+def _table(
+    loss: Series, window: int, chance: Reference, floor: Reference, parts: list[terms.Term], ghost: History | None
+) -> Table:
     at = np.unique(np.linspace(0, len(loss) - 1, min(len(loss), 9)).astype(np.int64))
     means = running_mean(loss.values, window, at)
+    shadow = None if ghost is None else ghost.scalar("loss")
     rows = []
     for index, mean in zip(at.tolist(), means.tolist(), strict=True):
         step = int(loss.steps[index])
         cells = [f"{step:,}", number(float(loss.values[index])), number(mean)]
         cells += [references.in_force(line, step) for line in (chance, floor)]
         cells += [number(part.at(step)) for part in parts]
+        cells += [] if shadow is None else [other.value_at(shadow, step)]
         rows.append(tuple(cells))
     names = ("step", "loss", f"mean of {window}", "chance", "floor", *(part.name for part in parts))
-    return Table(names, tuple(rows))
+    return Table(names if ghost is None else (*names, f"loss of {ghost.name}"), tuple(rows))

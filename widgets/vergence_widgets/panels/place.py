@@ -6,6 +6,7 @@ pixels, on a coarse grid of what is already taken. It is a choice among a few ca
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -44,10 +45,14 @@ class Places:
     def __init__(self, x: Axis, y: Axis, height: float, width: float = WIDTH) -> None:
         self.height = height
         self.width = width
-        self._x = x
-        self._y = y
-        self._x_scale = width / ((x.high - x.low) or 1.0)
-        self._y_scale = height / ((y.high - y.low) or 1.0)
+        # On a log axis everything below counts in powers of ten.
+        self._logs = x.scale == "log", y.scale == "log"
+        self._left = math.log10(x.low) if self._logs[0] else x.low
+        self._top = math.log10(y.high) if self._logs[1] else y.high
+        right = math.log10(x.high) if self._logs[0] else x.high
+        bottom = math.log10(y.low) if self._logs[1] else y.low
+        self._x_scale = width / ((right - self._left) or 1.0)
+        self._y_scale = height / ((self._top - bottom) or 1.0)
         shape = (int(height / _CELL) + 2, int(width / _CELL) + 2)
         self._lines = np.zeros(shape, bool)
         self._words = np.zeros(shape, bool)
@@ -55,18 +60,24 @@ class Places:
 
     def px(self, x: float, y: float) -> tuple[float, float]:
         """Pixels from the top left corner."""
-        return (x - self._x.low) * self._x_scale, (self._y.high - y) * self._y_scale
+        across, up = (math.log10(one) if log else one for one, log in zip((x, y), self._logs, strict=True))
+        return (across - self._left) * self._x_scale, (self._top - up) * self._y_scale
 
     def at(self, px: float, py: float) -> tuple[float, float]:
         """Data coordinates of a pixel."""
-        return self._x.low + px / self._x_scale, self._y.high - py / self._y_scale
+        across, up = self._left + px / self._x_scale, self._top - py / self._y_scale
+        return 10**across if self._logs[0] else across, 10**up if self._logs[1] else up
 
     def take_curve(self, x: NDArray[Any], y: NDArray[Any]) -> None:
         """Words should not cover this curve; NaN breaks it."""
         if len(x) == 0:
             return
-        px = (np.asarray(x, np.float64) - self._x.low) * self._x_scale
-        py = (self._y.high - np.asarray(y, np.float64)) * self._y_scale
+        across, up = (
+            np.log10(np.where(np.asarray(one) > 0, one, np.nan)) if log else np.asarray(one, np.float64)
+            for one, log in zip((x, y), self._logs, strict=True)
+        )
+        px = (across - self._left) * self._x_scale
+        py = (self._top - up) * self._y_scale
         if len(px) > 1:
             length = np.nan_to_num(np.maximum(np.abs(np.diff(px)), np.abs(np.diff(py))), nan=1e-9)
             along = np.concatenate(([0.0], np.cumsum(np.minimum(length, 4 * self.width) + 1e-9)))
@@ -79,13 +90,13 @@ class Places:
 
     def take_level(self, y: float, *, hairline: bool = False) -> None:
         """Words should not cover a horizontal line; over a hairline they may stand."""
-        row = int((self._y.high - y) * self._y_scale / _CELL)
+        row = int(self.px(self.at(0, 0)[0], y)[1] / _CELL)
         if 0 <= row < len(self._lines):
             (self._hairlines if hairline else self._lines)[row] = True
 
     def take_upright(self, x: float) -> None:
         """Words had better not cover a vertical hairline, but may."""
-        column = int((x - self._x.low) * self._x_scale / _CELL)
+        column = int(self.px(x, self.at(0, 0)[1])[0] / _CELL)
         if 0 <= column < self._lines.shape[1]:
             self._hairlines[:, column] = True
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vergence_widgets.panels import ghost as other
 from vergence_widgets.panels.curves import value_axis
 from vergence_widgets.panels.density import CENTRES, MOST_ROWS, RIDGE_X, density, row, rows_at, smoothing
 from vergence_widgets.panels.place import Anchor, Places, text_width
 from vergence_widgets.panels.spec import (
     Axis,
     Color,
+    Dash,
     Headline,
     Layer,
     Line,
@@ -50,11 +52,12 @@ ENDS = (
 )
 
 
-def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
+def spec(history: History, *, place: str = "z", live: bool = True, ghost: History | None = None) -> Panel:
     """The similarity panel of a History.
 
     place: whose cosines: "z", "h" or a name of yours.
     live: False for a picture of the past (a report, a frozen output).
+    ghost: another run, whose two densities at the same step are drawn thin and grey.
     """
     kind = f"{NOUN}/{place}"
     unit = f"cosine of {place}"
@@ -66,35 +69,48 @@ def spec(history: History, *, place: str = "z", live: bool = True) -> Panel:
         )
     meta = frame.meta
     ridge = _ridge(history, kind, place)
+    shadow = None if ghost is None else other.frame_near(ghost, kind, frame.step)
     panel = Panel(
         NOUN,
         unit,
         "live",
         step=frame.step,
         headline=_headline(meta),
-        plots=(_now(frame, 1.0 if ridge is None else DENSITY_SHARE), *([ridge] if ridge else [])),
-        foot_left=_foot_left(meta),
+        plots=(_now(frame, 1.0 if ridge is None else DENSITY_SHARE, shadow), *([ridge] if ridge else [])),
+        foot_left=_foot_left(meta) + _compared(ghost, shadow),
         foot_right=_foot_right(meta),
         ends=ENDS,
         summary=_summary(frame),
-        table=_table(history, kind, place),
+        table=_table(history, kind, place, ghost),
         late=late_after(history, kind, frame.step),
     )
     return settle(history, panel, live=live, good_step=frame.step, place=place)
 
 
-def _now(frame: Frame, share: float) -> Plot:
-    """The densities of the newest frame."""
-    curves: dict[str, NDArray[np.float64]] = {}
-    for name in ("negative", "false_negative", "positive"):
-        counts = frame.arrays.get(name)
-        if counts is not None and counts.sum() > 0:
-            curves[name] = density(counts)
+def _curves(frame: Frame, names: tuple[str, ...]) -> dict[str, NDArray[np.float64]]:
+    counts = {name: frame.arrays.get(name) for name in names}
+    return {name: density(found) for name, found in counts.items() if found is not None and found.sum() > 0}
+
+
+def _compared(ghost: History | None, shadow: Frame | None) -> tuple[str, ...]:
+    if ghost is None:
+        return ()
+    return other.named(ghost, "no cosines recorded" if shadow is None else f"step {shadow.step:,}")
+
+
+def _now(frame: Frame, share: float, shadow: Frame | None) -> Plot:
+    """The densities of the newest frame, and those of the run that is compared."""
+    curves = _curves(frame, ("negative", "false_negative", "positive"))
     peaks = {name: float(curve.max()) for name, curve in curves.items()}
-    y = _density_axis(peaks, frame)
+    shades = {} if shadow is None else _curves(shadow, ("negative", "positive"))
+    y = _density_axis(peaks, frame, max((float(curve.max()) for curve in shades.values()), default=0.0))
     x = Axis("", -1.0, 1.0, COSINES, COSINE_TEXT, quantity="cosine")
     places = Places(x, y, DENSITY_HEIGHT)
     drawn: list[Layer] = []
+    for name, curve in shades.items():
+        dash: Dash = "solid" if name == "positive" else "negative"
+        drawn.append(Line(f"ghost_{name}", CENTRES, curve, "ghost", dash, other.WIDTH))
+        places.take_curve(CENTRES, np.minimum(curve, y.high))
     for name, curve in curves.items():
         if name == "false_negative":
             drawn.append(Line(name, CENTRES, curve, "negative", "negative", 1.0))
@@ -114,10 +130,10 @@ def _now(frame: Frame, share: float) -> Plot:
     return Plot("density", x, y, tuple(drawn), share, show_x=share == 1.0)
 
 
-def _density_axis(peaks: Mapping[str, float], frame: Frame) -> Axis:
+def _density_axis(peaks: Mapping[str, float], frame: Frame, shade: float) -> Axis:
     """From 0 to a limit that moves rarely; one very tall peak does not flatten the other curve."""
     pairs = [peaks[name] for name in ("positive", "negative") if name in peaks]
-    tallest = max(peaks.values(), default=1.0)
+    tallest = max([*peaks.values(), shade], default=1.0) or 1.0
     wanted = min(tallest, CUT * min(pairs)) if pairs else tallest
     high = nice_limit(wanted * 1.05)
     kernels = [smoothing(frame.arrays[name]) for name in ("positive", "negative") if name in peaks]
@@ -316,12 +332,15 @@ def _summary(frame: Frame) -> str:
     return f"Mean cosines at step {frame.step:,}: {', '.join(parts) or 'no pairs'}."
 
 
-def _table(history: History, kind: str, place: str) -> Table:
+def _table(history: History, kind: str, place: str, ghost: History | None) -> Table:
     """Means and AUC through time."""
     names = ("positive_mean", "negative_mean", "auc", "overlap")
     series = [history.scalar(f"{NOUN}/{place}/{name}") for name in names]
+    shadow = None if ghost is None else ghost.scalar(f"{NOUN}/{place}/auc")
     rows = []
     for step in rows_at(history.frames(kind)):
         cells = [fixed(values.at(step), 3) if len(values) else "not measured" for values in series]
+        cells += [] if shadow is None else [other.value_at(shadow, step, 3)]
         rows.append((f"{step:,}", *cells))
-    return Table(("step", "positives, mean", "negatives, mean", "AUC", "overlap"), tuple(rows))
+    columns = ("step", "positives, mean", "negatives, mean", "AUC", "overlap")
+    return Table(columns if ghost is None else (*columns, f"AUC of {ghost.name}"), tuple(rows))

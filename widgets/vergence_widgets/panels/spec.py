@@ -17,15 +17,22 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vergence_widgets.panels.layers import Bars, Cloud, Gallery, Heat, Maps
+
 __all__ = [
     "Axis",
+    "Bars",
     "Bracket",
+    "Cloud",
     "Color",
     "Dash",
+    "Gallery",
     "Headline",
+    "Heat",
     "Label",
     "Layer",
     "Line",
+    "Maps",
     "Mark",
     "Panel",
     "Plot",
@@ -189,7 +196,7 @@ class Ridge:
     """Full row height, in rows."""
 
 
-Layer = Line | Rule | Mark | Points | Span | Bracket | Label | Ridge
+Layer = Line | Rule | Mark | Points | Span | Bracket | Label | Ridge | Heat | Cloud | Maps | Bars | Gallery
 
 
 @dataclass(frozen=True)
@@ -202,6 +209,8 @@ class Plot:
     layers: tuple[Layer, ...]
     share: float = 1.0
     show_x: bool = True
+    bare: bool = False
+    """No axes: its one layer fills the whole box."""
 
 
 @dataclass(frozen=True)

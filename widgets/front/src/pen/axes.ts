@@ -30,11 +30,12 @@ function hasRidge(plot: Plot): boolean {
 export function layPlots(plots: readonly Plot[], width: number, height: number, measure: (text: string) => number): Box[] {
   let gutter = LEAST_GUTTER;
   for (const plot of plots) {
+    if (plot.bare) continue;
     for (const label of tickLabels(plot.y)) gutter = Math.max(gutter, Math.ceil(measure(label)) + 9);
   }
   const rows = plots.map((plot) => ({
-    top: plot.y.name === "" ? BARE_ROW : NAME_ROW,
-    bottom: plot.show_x ? TICK_ROW + AXIS_DROP + (plot.x.name === "" ? 0 : X_NAME_ROW) : HIDDEN_X_ROW,
+    top: plot.bare ? 0 : plot.y.name === "" ? BARE_ROW : NAME_ROW,
+    bottom: plot.bare ? 0 : plot.show_x ? TICK_ROW + AXIS_DROP + (plot.x.name === "" ? 0 : X_NAME_ROW) : HIDDEN_X_ROW,
   }));
   const free = Math.max(20, height - rows.reduce((sum, row) => sum + row.top + row.bottom, 0));
   const shares = plots.reduce((sum, plot) => sum + plot.share, 0) || 1;
@@ -44,11 +45,12 @@ export function layPlots(plots: readonly Plot[], width: number, height: number, 
     const top = y + row.top;
     const bottom = top + (free * plot.share) / shares;
     y = bottom + row.bottom;
-    return { left: gutter, top, right: width - RIGHT, bottom };
+    return plot.bare ? { left: 0, top, right: width, bottom } : { left: gutter, top, right: width - RIGHT, bottom };
   });
 }
 
 export function drawAxes(stage: Stage, plot: Plot): void {
+  if (plot.bare) return;
   const { ctx, tokens } = stage;
   ctx.save();
   ctx.setLineDash([]);

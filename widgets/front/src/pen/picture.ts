@@ -7,15 +7,21 @@
 
 import { Ink, place, type Box, type Memory, type Request } from "../labels.ts";
 import { scale } from "../scale.ts";
+import type { Asset } from "../assets.ts";
 import type { Layer, Panel, Plot } from "../spec.ts";
 import type { Tokens } from "../theme.ts";
 import { BARE_ROW, drawAxes, layPlots } from "./axes.ts";
+import { drawBars } from "./bars.ts";
+import { drawCloud } from "./cloud.ts";
+import { drawGallery } from "./gallery.ts";
 import { drawLabel, drawMark, drawRule } from "./guides.ts";
+import { drawHeat } from "./heat.ts";
 import { drawLine } from "./line.ts";
+import { drawMaps } from "./maps.ts";
 import { drawBracket, drawSpan } from "./measures.ts";
 import { drawRidge } from "./ridge.ts";
 import { drawPoints } from "./scatter.ts";
-import { font, letters, type Pen, type Stage, type Words } from "./stage.ts";
+import { font, letters, type Local, type Pen, type Stage, type Words } from "./stage.ts";
 
 export interface Written {
   text: string;
@@ -40,6 +46,11 @@ const PENS: { [K in Kind]: Pen<Extract<Layer, { type: K }>> } = {
   bracket: drawBracket,
   label: drawLabel,
   ridge: drawRidge,
+  heat: drawHeat,
+  cloud: drawCloud,
+  maps: drawMaps,
+  bars: drawBars,
+  gallery: drawGallery,
 };
 
 export interface Paper {
@@ -50,6 +61,10 @@ export interface Paper {
   tokens: Tokens;
   /** Where words stood before; emptied when the size changes. */
   memory: Memory;
+  /** What the reader chose in this panel: kept by its tools, read by its pens. */
+  local: Local;
+  /** A sheet of pictures by name; null until it has come. */
+  asset: (name: string) => Asset | null;
 }
 
 const widths = new Map<string, number>();
@@ -105,6 +120,8 @@ export function drawPicture(paper: Paper, panel: Panel): Picture {
       rows: [],
       beyond: 0,
       measure,
+      local: paper.local,
+      asset: paper.asset,
     };
     drawAxes(stage, plot);
     plot.layers.forEach((layer, k) => draw(stage, layer, k));

@@ -1,5 +1,6 @@
 /* What a pen is given to draw on: one plot of a panel, in CSS pixels, and where it notes what it drew. */
 
+import type { Asset } from "../assets.ts";
 import type { Box, Ink, Place } from "../labels.ts";
 import type { Scale } from "../scale.ts";
 import type { Axis, Layer } from "../spec.ts";
@@ -68,7 +69,13 @@ export interface Stage {
   /** How many values lie beyond the axes. */
   beyond: number;
   measure(text: string, bold?: boolean): number;
+  /** What the reader chose in this panel. */
+  local: Local;
+  asset: (name: string) => Asset | null;
 }
+
+/** Choices of the reader in one panel, by name; written by the panel's tools, read by its pens. */
+export type Local = Map<string, unknown>;
 
 export type Pen<L> = (stage: Stage, layer: L, index: number) => void;
 

@@ -1,45 +1,16 @@
-"""Measurements a Monitor makes: each turns the tensors of one step into scalars and frames."""
+"""What is measured on the embeddings of a training step: similarity, hypersphere, and the parts of the loss."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from vergence import shapes
 from vergence.losses import Loss
 from vergence.metrics import hypersphere, similarity
+from vergence.training.measures.base import Measured, Sample, as_array
 
-__all__ = ["Measured", "Sample", "loss_scale", "measure_hypersphere", "measure_similarity", "measure_terms"]
-
-Frames = dict[str, tuple[Mapping[str, NDArray[Any]], Mapping[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What one step hands over, at one place (`z`, `h`, or a name of the user's)."""
-
-    place: str
-    views: tuple[Any, ...]
-    """As they came, detached: the metrics check them at their doors."""
-    labels: Tensor | tuple[Tensor | None, ...] | None
-    positives: Any
-    generator: torch.Generator
-
-
-@dataclass
-class Measured:
-    """What a measurement found."""
-
-    scalars: dict[str, float] = field(default_factory=dict)
-    frames: Frames = field(default_factory=dict)
-    marks: dict[str, str] = field(default_factory=dict)
-    """Things the numbers cannot show, by kind: "rows_left_out": "3 of 512 rows of z are zero ..."."""
+__all__ = ["loss_scale", "measure_hypersphere", "measure_similarity", "measure_terms"]
 
 
 def measure_similarity(sample: Sample) -> Measured:
@@ -66,7 +37,7 @@ def measure_similarity(sample: Sample) -> Measured:
         "views": len(sample.views),
     }  # fmt: skip
     measured.frames[place] = (
-        {name: _numpy(array) for name, array in arrays.items() if array is not None},
+        {name: as_array(array) for name, array in arrays.items() if array is not None},
         meta,
     )
     if found.rows_left_out:
@@ -112,10 +83,3 @@ def loss_scale(objective: Loss, batch: int, dim: int) -> tuple[dict[str, float],
         if value is not None:
             scalars[name] = float(value)
     return scalars, objective.reference_words(batch, dim)
-
-
-def _numpy(tensor: Tensor) -> NDArray[Any]:
-    return np.asarray(tensor.detach().cpu().numpy())
-
-
-Measure = Callable[[Sample], Measured]
