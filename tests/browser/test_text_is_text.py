@@ -35,6 +35,8 @@ monitor = wicked.made("runs")
 """
 # Of the History alone: a Monitor whose cell has ended is finished, and a still picture at once.
 SHOW = "Cockpit(monitor.history)"
+FEW = 'Cockpit(monitor.history, panels=("loss", "projection", "probes"))'
+"""So few are kept as plotly, too."""
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,7 @@ def check_cockpit(page: Page) -> None:
 
 def test_in_jupyterlab_live_and_kept(server: Server, browser: Browser, pictures: Path) -> None:
     server.theme(dark=False)
-    (server.root / "wicked.ipynb").write_text(notebook(SETUP, SHOW, "monitor.loop_ended()"))
+    (server.root / "wicked.ipynb").write_text(notebook(SETUP, SHOW, FEW, "monitor.loop_ended()"))
     opened = Notebook(server, browser, "wicked.ipynb", height=2600)
     try:
         opened.run(0)
@@ -133,6 +135,8 @@ def test_in_jupyterlab_live_and_kept(server: Server, browser: Browser, pictures:
         assert wicked.CONTROL in opened.cockpit.text_content()
         check_cockpit(opened.page)
         opened.run(2)
+        opened.until(lambda: opened.page.locator(".vergence").count() == 2, "a second cockpit")
+        opened.run(3)
         opened.until(lambda: opened.page.locator(".vergence").count() == 0, "the still picture", 60)
         still = opened.page.locator(".jp-RenderedPlotly").first
         still.hover()

@@ -137,7 +137,7 @@ def stopped(page: Page, cockpit: Cockpit, cell: Cell) -> None:
     page.wait(lambda: cell.done_at, "the cell to end")
     assert cell.error in ("", "Stopped")
     page.wait(lambda: cockpit.pictures, "the still picture in place of the live one")
-    assert {"application/vnd.plotly.v1+json", "image/png", "text/plain"} <= set(cockpit.pictures[-1])
+    assert {"image/png", "text/plain"} <= set(cockpit.pictures[-1])
     assert cockpit.shows("stopped", last_step(page)), page.told()
     heard = json.loads(page.run("print(json.dumps(heard))").printed)
     for ident, (_, ack) in cockpit.acks.items():

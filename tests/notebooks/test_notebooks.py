@@ -48,7 +48,8 @@ def test_it_runs_top_to_bottom(path: Path, tmp_path: Path) -> None:
     client = NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
     client.execute()
     kinds = {kind for cell in made.cells for output in cell.get("outputs", []) for kind in output.get("data", {})}
-    assert "application/vnd.plotly.v1+json" in kinds, "the cockpit left no still picture"
+    assert "image/png" in kinds
+    assert "application/vnd.jupyter.widget-view+json" not in kinds, "the cockpit left no still picture"
     assert not [o for cell in made.cells for o in cell.get("outputs", []) if o.output_type == "error"]
 
 

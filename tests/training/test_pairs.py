@@ -87,7 +87,7 @@ def test_large_pictures_and_large_batches_are_cut():
     x = torch.rand(600, 3, 40, 60)
     found = FixedPairs(None, None).measure(1, (x, x), sample(x[:, 0, 0, :4], x[:, 1, 0, :4]))
     arrays, meta = found.frames["pairs/z"]
-    assert (meta["pairs"], meta["of_batch"]) == (256, 600)
+    assert (meta["pairs"], meta["of_batch"]) == (128, 600)
     assert max(arrays["negatives_first"].shape[1:3]) == 32
     assert sum(array.nbytes for array in arrays.values()) < 150_000
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import vergence as vg
+from vergence_widgets.panels import PANELS
 from vergence_widgets.publisher import Publisher
 
 SCRIPT = """
@@ -69,12 +70,8 @@ def test_a_training_script_is_shown_live_and_paused_from_here(tmp_path: Path) ->
             shown: dict[str, Any] = {}
             for message in list(messages):
                 shown |= message.get("panels", {})  # as the page does: a panel that did not change is not sent again
-            assert {noun: panel["state"] for noun, panel in shown.items()}.keys() == {
-                "loss",
-                "similarity",
-                "hypersphere",
-            }
-            assert {panel["state"] for panel in shown.values()} <= {"live", "stopped"}
+            assert {noun: panel["state"] for noun, panel in shown.items()}.keys() == set(PANELS)
+            assert {shown[noun]["state"] for noun in ("loss", "similarity", "hypersphere")} <= {"live", "stopped"}
             publisher.close()
     finally:
         script.kill()

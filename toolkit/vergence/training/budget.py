@@ -24,6 +24,8 @@ CHEAP_SHARE = 0.04
 """A measurement that stays below this part of the share is made every two seconds, whatever else is owed."""
 FLOOR_SHARE = 0.2
 """What the floor of one measurement may take, as a part of the share."""
+FIRST_CALL = 0.5
+"""What a call may cost, as a part of what the first one took."""
 SELDOM_SECONDS = 60.0
 """So often every measurement is made, whatever it costs."""
 ASK_SECONDS = 0.02
@@ -156,9 +158,10 @@ class Budget:
         account = self._accounts.setdefault(name, _Account())
         account.times += 1
         account.last = self._clock() - seconds  # when it began: the floor is a rate, not a rest
-        # The first call of a kernel is slow (allocation, thread pools): it does not set the price.
+        # The first call of a kernel is slow (allocation, thread pools): it costs nothing, and sets a price for one call.
         if account.times == 1:
             self._allowance += seconds
+            account.estimate = FIRST_CALL * seconds
         elif account.estimate is None or account.times == 2:
             account.estimate = seconds
         else:
