@@ -237,21 +237,21 @@ def test_watching_the_map_does_not_change_the_weights():
 def test_a_run_gets_umap_maps_without_being_held_up():
     pytest.importorskip("umap")
     run = make(recipe(slow=0.002), data=vectors(256), reference=200)
-    run.session.observer.looks.wishes["projection"] = {"method": "umap"}
+    run._session.observer.looks.wishes["projection"] = {"method": "umap"}
     began = time.monotonic()
     run.start(steps=1_000_000)
     until(lambda: run.history.last_step > 50, 20)
     assert time.monotonic() - began < 10, "it compiles for longer than this"
     until(lambda: len(run.history.frames("projection/z/umap")) >= 2, 180)
-    worker = run.session.observer.looks._projection._worker.pid
+    worker = run._session.observer.looks._projection._worker.pid
     assert worker is not None
     run.stop()
     run.wait()
     frame = run.history.frame("projection/z/umap")
     assert frame.meta["trustworthiness"] > 0.8
     assert frame.meta["warm"] is True
-    run.session.close()
-    assert run.session.observer.looks._projection._worker.pid is None
+    run._session.close()
+    assert run._session.observer.looks._projection._worker.pid is None
 
 
 def test_the_names_are_exported():
