@@ -158,7 +158,7 @@ class Budget:
         account = self._accounts.setdefault(name, _Account())
         account.times += 1
         account.last = self._clock() - seconds  # when it began: the floor is a rate, not a rest
-        # The first call of a kernel is slow (allocation, thread pools): it costs nothing, and sets a price for one call.
+        # The first call of a kernel is slow (allocation, thread pools): it costs nothing and sets a price for one call.
         if account.times == 1:
             self._allowance += seconds
             account.estimate = FIRST_CALL * seconds
