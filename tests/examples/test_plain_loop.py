@@ -39,7 +39,8 @@ def test_in_a_notebook_the_three_lines_show_the_run(tmp_path: Path) -> None:
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(with_three_lines(SCRIPT, *three_lines()))])
     NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
     kinds = {kind for output in made.cells[0].outputs for kind in output.get("data", {})}
-    assert "application/vnd.plotly.v1+json" in kinds, [output.output_type for output in made.cells[0].outputs]
+    assert "image/png" in kinds, [output.output_type for output in made.cells[0].outputs]
+    assert "application/vnd.jupyter.widget-view+json" not in kinds
     (run,) = (tmp_path / "runs").glob("*/run.json")
     with vg.open(run.parent, follow=False) as found:
         assert found.history.last_step == 3 * 14

@@ -1599,6 +1599,7 @@ function drawScaleBar(stage, perUnit, bottom) {
 var BAR_ROW = 21;
 var OPACITY = 0.85;
 var MOST_LINKS = 600;
+var MOST_MOVING = 2e3;
 var NAMES = "map/names";
 function drawCloud(stage, layer) {
 	const { box, local } = stage;
@@ -1687,7 +1688,7 @@ function settle2(stage, last, layer, frame, toX, toY, radius) {
 		drawn: "canvas"
 	};
 	const same2 = last !== null && last.toX.length === toX.length && last.layer.key === layer.key && sameBox(last.frame, frame);
-	if (!reader.moves || !same2) return atRest;
+	if (!reader.moves || !same2 || toX.length > MOST_MOVING) return atRest;
 	const setOff = differs(toX, last.toX) || differs(toY, last.toY);
 	if (!setOff && !last.moving) return atRest;
 	const way = setOff ? { fromX: last.px, fromY: last.py, began: now } : { fromX: last.fromX, fromY: last.fromY, began: last.began };

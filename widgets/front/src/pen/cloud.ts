@@ -31,6 +31,8 @@ const BAR_ROW = 21;
 const OPACITY = 0.85;
 /** More links than this are a thicket; then only those of one item are drawn. */
 export const MOST_LINKS = 600;
+/** More items than this are not moved smoothly: drawn in software, twelve pictures on the way would take seconds. */
+const MOST_MOVING = 2_000;
 
 const NAMES = "map/names";
 
@@ -139,7 +141,7 @@ function settle(
   };
   const same =
     last !== null && last.toX.length === toX.length && last.layer.key === layer.key && sameBox(last.frame, frame);
-  if (!reader.moves || !same) return atRest;
+  if (!reader.moves || !same || toX.length > MOST_MOVING) return atRest;
   const setOff = differs(toX, last.toX) || differs(toY, last.toY);
   if (!setOff && !last.moving) return atRest;
   const way = setOff
