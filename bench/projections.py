@@ -27,7 +27,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import trustworthiness
 
 import vergence as vg
-from vergence.observe.projection import laid_on, projection, unit_rows
+from vergence.observe.projection import eased, laid_on, projection, unit_rows
 from vergence.observe.umap_maps import UmapMaps
 from vergence.training.reference import Reference
 from vergence.training.trainer import Trainer
@@ -60,13 +60,22 @@ def alone(fit: Callable[[NDArray[np.float64], int], NDArray[Any]], rows: list[to
     return [np.asarray(fit(unit_rows(one)[0], index), np.float64) for index, one in enumerate(rows)]
 
 
-def ours(rows: list[torch.Tensor], inertia: float | None = None) -> Maps:
+def ours(rows: list[torch.Tensor]) -> Maps:
     """The principal component maps of the cockpit."""
-    settings = {} if inertia is None else {"inertia": inertia}
+    found: Maps = []
+    for one in rows:
+        before = found[-1] if found else None
+        here = projection(one, None if before is None else before.astype(np.float32)).positions.astype(np.float64)
+        found.append(here if before is None else eased(here, before))
+    return found
+
+
+def turned_only(rows: list[torch.Tensor]) -> Maps:
+    """Plain principal component maps, each laid on the one before."""
     found: Maps = []
     for one in rows:
         before = found[-1].astype(np.float32) if found else None
-        found.append(projection(one, before, **settings).positions.astype(np.float64))
+        found.append(projection(one, before, inertia=0.0).positions.astype(np.float64))
     return found
 
 
@@ -136,7 +145,7 @@ def rows_of(rows: list[torch.Tensor], *, umap: bool = True) -> list[dict[str, An
     """The table: one row for each way to make a map, with how many times calmer than its twin alone."""
     made: list[tuple[str, str, Maps, dict[str, float]]] = [
         ("PCA", "alone", alone(pca_alone, rows), {}),
-        ("PCA", "turned only", ours(rows, inertia=0.0), {}),
+        ("PCA", "turned only", turned_only(rows), {}),
         ("PCA", "ours", ours(rows), {}),
     ]
     if umap:

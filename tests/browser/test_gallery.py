@@ -63,6 +63,7 @@ class Gallery:
             """([seq, key, step, only]) => {
                 const made = gallery.frame('live', seq);
                 made.key = key;
+                made.confirm = true;
                 made.header.step = step;
                 if (only) made.panels = {[only]: {...made.panels[only], step}};
                 gallery.model.frame(made);
@@ -178,14 +179,13 @@ def test_the_newest_frame_is_drawn_confirmed_and_older_ones_dropped(gallery: Gal
     gallery.until(f"{ROOT}.dataset.seq === '8'")
     assert gallery.drawn("loss")["step"] == 1500
     assert gallery.drawn("similarity")["step"] == 1482
+    gallery.until("gallery.model.sent.some(m => m.type === 'shown' && m.seq === 8)")
     shown = [message["seq"] for message in gallery.sent("shown")]
-    assert shown[0] == 1
-    assert shown[-1] == 8
-    assert shown == sorted(shown)
+    assert shown == sorted(set(shown))
     assert all(message["ms"] >= 0 for message in gallery.sent("shown"))
     stats = gallery.page.evaluate(f"{ROOT}.vergence.stats")
-    assert stats["drawnFrames"] == len(shown)
-    assert stats["droppedFrames"] == 9 - len(shown)
+    assert stats["drawnFrames"] >= len(shown)
+    assert stats["droppedFrames"] == 9 - stats["drawnFrames"]
     assert gallery.sent("want_key") == []
 
 
@@ -227,7 +227,23 @@ def test_nothing_is_drawn_out_of_sight_and_the_newest_when_seen_again(gallery: G
     gallery.until(f"{ROOT}.dataset.seq === '5'")
     assert gallery.sent("hidden")[-1]["hidden"] is False
     assert gallery.sent("want_key")
+    gallery.until("gallery.model.sent.some(m => m.type === 'shown' && m.seq === 5)")
     assert [message["seq"] for message in gallery.sent("shown")][before:] == [5]
+
+
+def test_only_what_asks_for_it_is_confirmed(gallery: Gallery) -> None:
+    gallery.show()
+    gallery.page.evaluate("""() => {
+        for (const [seq, confirm] of [[2, true], [3, false]]) {
+            gallery.model.frame({...gallery.frame('live', seq), confirm});
+        }
+    }""")
+    # Frame 2 asked and was overtaken: what is confirmed is what can be seen.
+    gallery.until("gallery.model.sent.some(m => m.type === 'shown' && m.seq === 3)")
+    gallery.page.evaluate("() => gallery.model.frame({...gallery.frame('live', 4), confirm: false})")
+    gallery.until(f"{ROOT}.dataset.seq === '4'")
+    gallery.page.wait_for_timeout(400)
+    assert gallery.sent("shown")[-1]["seq"] == 3
 
 
 def answer(gallery: Gallery, wish: dict[str, Any], state: str, why: str = "") -> None:
@@ -247,15 +263,29 @@ def test_a_slider_is_pending_until_it_is_confirmed(gallery: Gallery) -> None:
     assert control.locator(".vg-value").inner_text() == "0.14"
     assert "pending, was 0.20" in control.inner_text()
     assert slider.get_attribute("aria-valuetext") == "0.14, pending, was 0.20"
-    gallery.until("gallery.model.sent.some(m => m.type === 'control')")
+    gallery.until("gallery.model.sent.some(m => m.type === 'control' && m.value === 0.14)")
+    # On a busy machine the keys come slowly, and each is a wish of its own; the last one stands.
     wishes = gallery.sent("control")
-    assert [(wish["name"], wish["value"]) for wish in wishes] == [("temperature", 0.14)]
+    assert [(wish["name"], wish["value"]) for wish in wishes][-1] == ("temperature", 0.14)
+    assert len(wishes) <= 3
     gallery.post(2)
     gallery.until(f"{ROOT}.dataset.seq === '2'")
     assert "pending, was 0.20" in control.inner_text()
-    answer(gallery, wishes[0], "applied")
+    answer(gallery, wishes[-1], "applied")
     assert "applied at step 1,483" in control.inner_text()
     assert "pending" not in control.inner_text()
+
+
+def test_a_burst_of_keys_is_one_wish(gallery: Gallery) -> None:
+    gallery.show()
+    gallery.page.evaluate("""() => {
+        const slider = document.querySelector("[data-slider=temperature]");
+        const left = () => new KeyboardEvent("keydown", {key: "ArrowLeft", bubbles: true});
+        for (let i = 0; i < 3; i++) slider.dispatchEvent(left());
+    }""")
+    gallery.until("gallery.model.sent.some(m => m.type === 'control')")
+    gallery.page.wait_for_timeout(400)
+    assert [(wish["name"], wish["value"]) for wish in gallery.sent("control")] == [("temperature", 0.14)]
 
 
 def test_a_refused_value_goes_back_and_says_why(gallery: Gallery) -> None:

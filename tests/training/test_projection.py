@@ -75,17 +75,19 @@ def measure():
 def test_a_frame_has_the_map_and_what_is_needed_to_read_it(measure):
     first, second = look(measure, 10), look(measure, 20, ITEMS + 0.1)
     arrays, meta = second.frames["projection/z"]
-    wanted = projection(ITEMS + 0.1, projection(ITEMS).positions)
-    assert np.array_equal(np.stack([arrays["x"], arrays["y"]], 1), wanted.positions)
+    before = projection(ITEMS).positions
+    wanted = projection(ITEMS + 0.1, before)
+    drawn = before + 0.75 * (wanted.positions - before)
+    assert np.allclose(np.stack([arrays["x"], arrays["y"]], 1), drawn, atol=1e-6)
     assert arrays["x"].dtype == np.float32
     assert (meta["method"], meta["since"], meta["of"], meta["items"], meta["left_out"]) == ("pca", 10, 20, 64, 0)
     assert meta["explained"] == pytest.approx(list(wanted.explained))
-    assert (meta["shift"], meta["radius"]) == (wanted.shift, wanted.radius)
-    assert meta["shift_share"] == pytest.approx(wanted.shift / wanted.radius)
+    assert (meta["shift"], meta["radius"]) == (pytest.approx(0.75 * wanted.shift, rel=1e-4), wanted.radius)
+    assert meta["shift_share"] == pytest.approx(meta["shift"] / wanted.radius)
     assert 0 < meta["trustworthiness"] <= 1
     assert meta["neighbours"] == 15
     assert meta["seconds"] > 0
-    assert second.scalars["projection/z/shift"] == wanted.shift
+    assert second.scalars["projection/z/shift"] == meta["shift"]
     assert second.scalars["projection/z/trustworthiness"] == meta["trustworthiness"]
     assert second.scalars["projection/z/reach_x"] == pytest.approx(np.abs(arrays["x"]).max())
     assert "projection/z/shift" not in first.scalars

@@ -1,13 +1,21 @@
-"""Pings: whether the page can be heard now. Asked, not guessed from versions."""
+"""Pings and confirmations: whether the page can be heard now, and keeps up. Asked, not guessed from versions."""
 
 from __future__ import annotations
 
 import threading
 
-__all__ = ["Pings"]
+__all__ = ["Confirmations", "Pings"]
 
+ASK_SECONDS = 1.0
+"""A frame that was not confirmed for so long, or a ping not answered: asked again."""
+QUIET_SECONDS = 6.0
+"""Nothing heard for so long: asked."""
+LATENCY_SECONDS = 15.0
+"""Asked at least so often, to know how long an answer takes."""
 SILENT_SECONDS = 2.5
 """A ping without an answer for so long: controls do not work now."""
+CONFIRM_SECONDS = 4.0
+"""Each message from the page makes JupyterLab redraw its busy signs, twice: so a page is asked for few."""
 KEPT = 20
 
 
@@ -37,6 +45,20 @@ class Pings:
             self._asked.pop(self._newest - KEPT, None)
             return self._newest
 
+    def due(self, now: float) -> bool:
+        """Whether to ask now."""
+        since_asked = now - self.asked_at
+        if self._unanswered is not None and now - self._unanswered >= ASK_SECONDS:
+            return since_asked >= ASK_SECONDS
+        last = max(self.asked_at, self.heard_at or 0.0)
+        return self._newest == 0 or now - last >= QUIET_SECONDS or since_asked >= LATENCY_SECONDS
+
+    def expect(self, now: float) -> None:
+        """A frame was sent, which the page will confirm: that is an answer, too."""
+        with self._lock:
+            if self._unanswered is None:
+                self._unanswered = now
+
     def heard(self, now: float, ident: int | None = None) -> None:
         """The page said something; with the id of a ping, it answered that."""
         with self._lock:
@@ -51,6 +73,34 @@ class Pings:
         return self.heard_at is not None and self.heard_at >= moment
 
     def silent_since(self, now: float) -> float | None:
-        """When the first ping was sent that nothing was heard after; None before it has waited for long."""
+        """When the first ping or frame was sent that nothing was heard after; None before it has waited for long."""
         asked = self._unanswered
         return asked if asked is not None and now - asked > SILENT_SECONDS else None
+
+
+class Confirmations:
+    """Which frames the page was asked to confirm, which it has shown, and how long it takes to paint one."""
+
+    def __init__(self) -> None:
+        self.paint = 0.0
+        """Seconds from a frame to its pixels, lately."""
+        self._awaited = 0
+        self._shown = 0
+        self._at = 0.0
+
+    def ask(self, seq: int, now: float, *, key: bool) -> bool:
+        """Whether frame `seq` should be confirmed; noted when it should."""
+        asked = key or now - self._at >= CONFIRM_SECONDS
+        if asked:
+            self._awaited = seq
+        return asked
+
+    def shown(self, seq: int, milliseconds: float, now: float) -> None:
+        """The page has painted frame `seq`."""
+        self._shown = max(self._shown, seq)
+        self._at = now
+        self.paint = 0.7 * self.paint + 0.3 * min(max(milliseconds / 1000, 0.0), 1.0)
+
+    def behind(self, sent: int) -> bool:
+        """A frame that should have been confirmed was not, and one more has been sent since."""
+        return sent > self._awaited > self._shown

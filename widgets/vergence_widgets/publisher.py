@@ -1,9 +1,9 @@
 """Publisher: a History's newest state to the browser, on a thread of its own.
 
-One message a tick for everything, newest state only. Each frame has a sequence number; at most two are
-unconfirmed; a key frame holds everything and is sent on request and every five seconds. Nothing is sent
-while every view is hidden. Ticks come four times a second at most and give way to training: drawing
-frames may take well under one per cent of a core.
+One message a tick for everything, newest state only. Each frame has a sequence number. Now and then one asks to be
+confirmed, and at most one more is sent before it is. A key frame holds everything and is sent on request and every
+five seconds. Nothing is sent while every view is hidden. Ticks come four times a second at most and give way to
+training: building frames may take under one per cent of a core, painting them a tenth.
 
 A reader who goes back in time (`seek`) is answered at once, the newest wish only: every panel then shows that step
 and is built from the past, while header and timeline go on. All views of a cockpit share the place.
@@ -25,21 +25,22 @@ from vergence_widgets import header as above
 from vergence_widgets.building import Builder
 from vergence_widgets.draw.packed import pack
 from vergence_widgets.panels import CHOOSES, PANELS
-from vergence_widgets.pings import Pings
+from vergence_widgets.pings import Confirmations, Pings
 from vergence_widgets.timeline import past, timeline
 from vergence_widgets.wishes import Wishes
 
 __all__ = ["Publisher", "Subject"]
 
 KEY_SECONDS = 5.0
-PING_SECONDS = 1.0
 BLIND_SECONDS = 2.0
 """Without confirmations (where no message gets in while a cell runs) one frame in so long."""
 STILL_SECONDS = 1.0
 """With nothing new, one frame in so long: ages and the header's clock move on."""
 SHARE = 0.006
 """Of one core, for building and sending frames. Training waits for the interpreter lock meanwhile, so it pays more."""
-SLOWEST_TICK = 2.0
+PAGE_SHARE = 0.1
+"""Of one core, for the page to paint. Without a graphics card a page takes a fifth of a second for each picture."""
+SLOWEST_TICK = 3.0
 NO_MESSAGES = "no message gets in while a cell runs"
 
 
@@ -118,7 +119,7 @@ class Publisher:
         self._views: dict[str, bool] = {}
         self._want_key = False
         self._seq = 0
-        self._shown = 0
+        self.confirmations = Confirmations()
         self._sent_at = 0.0
         self._key_at = 0.0
         self._layouts: dict[str, frozenset[str]] = {}
@@ -151,8 +152,9 @@ class Publisher:
 
     def _loop(self) -> None:
         while not self._closing.is_set():
-            # A frame that took long is followed by a longer rest: training comes first.
-            self._wake.wait(min(max(self._tick, self._cost / SHARE), SLOWEST_TICK))
+            # A frame that took long, here or to be painted, is followed by a longer rest: training comes first.
+            rest = max(self._tick, self._cost / SHARE, self.confirmations.paint / PAGE_SHARE)
+            self._wake.wait(min(rest, SLOWEST_TICK))
             if self._wake.is_set():
                 self._wake.clear()
                 time.sleep(0.02)  # events come in bursts: one frame for all of them
@@ -187,7 +189,7 @@ class Publisher:
                 self._wake.set()
             elif kind == "shown":
                 self._views.setdefault(str(message.get("view", "")), False)
-                self._shown = max(self._shown, int(message.get("seq", 0)))
+                self.confirmations.shown(int(message.get("seq", 0)), float(message.get("ms", 0)), self._clock())
             elif kind == "hidden":
                 hidden = bool(message.get("hidden"))
                 self._views[str(message.get("view", ""))] = hidden
@@ -244,11 +246,11 @@ class Publisher:
             self._turn_to(chapter)
             return False
         now = self._clock()
-        if now - self.pings.asked_at >= PING_SECONDS or chapter != self._chapter:
+        if self.pings.due(now) or chapter != self._chapter:
             self._ping(now)
         # A start, an end, or controls that ceased to work is said at once, even to a page that confirms nothing.
         news = (chapter, bool(self.channel().waits)) != self._told
-        unconfirmed = self._seq - self._shown >= 2
+        unconfirmed = self.confirmations.behind(self._seq)
         asked = self._sought or bool(self._chosen) or not self._shown_nouns() <= self.builder.panels.keys()
         if unconfirmed and not self._want_key and not news and not asked and now - self._sent_at < BLIND_SECONDS:
             return False
@@ -326,10 +328,12 @@ class Publisher:
         happened = len(history.events())
         line = timeline(history, at=at, whole=key or sought or happened != self._events_told, ghost=ghost)
         self._events_told = happened
+        if confirm := self.confirmations.ask(seq, now, key=key):
+            self.pings.expect(now)
         message, buffers = pack(
             {
-                **self.state(), "type": "frame", "seq": seq, "key": key, "time": now, "panels": panels,
-                "timeline": line | {"asked": self._asked if at is not None else None},
+                **self.state(), "type": "frame", "seq": seq, "key": key, "confirm": confirm, "time": now,
+                "panels": panels, "timeline": line | {"asked": self._asked if at is not None else None},
             }
         )  # fmt: skip
         self._send(message, buffers)

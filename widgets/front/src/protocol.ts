@@ -89,6 +89,8 @@ export interface Timeline {
 export interface Frame {
   type: "frame";
   seq: number;
+  /** Whether the page is to say when this one, or a newer one, has been painted. */
+  confirm: boolean;
   key: boolean;
   time: number;
   header: Header;
@@ -141,7 +143,7 @@ function bytesOf(buffer: Bytes): ArrayBuffer {
   return copy.buffer;
 }
 
-function typed(bytes: ArrayBuffer, dtype: string): Float32Array | Float64Array | Int32Array | Uint8Array {
+function typed(bytes: ArrayBuffer, dtype: string): Float32Array | Float64Array | Int32Array | Uint16Array | Uint8Array {
   switch (dtype) {
     case "float32":
       return new Float32Array(bytes);
@@ -149,10 +151,12 @@ function typed(bytes: ArrayBuffer, dtype: string): Float32Array | Float64Array |
       return new Float64Array(bytes);
     case "int32":
       return new Int32Array(bytes);
+    case "uint16":
+      return new Uint16Array(bytes);
     case "uint8":
       return new Uint8Array(bytes);
     default:
-      throw new Error(`An array of kind "${dtype}" came from the kernel; this cockpit reads float32, float64, int32 and uint8.`);
+      throw new Error(`An array of kind "${dtype}" came from the kernel; this cockpit reads float32, float64, int32, uint16 and uint8.`);
   }
 }
 

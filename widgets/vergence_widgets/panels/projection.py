@@ -138,11 +138,15 @@ def _ends(meta: Mapping[str, Any]) -> tuple[str, str]:
     return lost, f"At 1: the {near} nearest of every item on the map are its nearest in the embedding."
 
 
+HELD = " and drawn three quarters of the way from there"
+
+
 def _summary(frame: Frame, shown: str, kinds: Kinds, told: str) -> str:
     meta = frame.meta
+    held = HELD if meta["method"] == "pca" else ""
     words = [
         f"step {frame.step:,}: map of {meta['items'] - meta['left_out']:,} reference items at {shown} by "
-        f"{METHODS[meta['method']]}, turned to lie on the map before, never rescaled",
+        f"{METHODS[meta['method']]}, turned to lie on the map before{held}, never rescaled",
         f"trust {fixed(float(meta['trustworthiness']))} of at most 1 with {meta['neighbours']} neighbours",
     ]
     if meta.get("explained"):

@@ -146,7 +146,7 @@ function actionFor(pressed, focus) {
 }
 function focusOf(target) {
 	if (!(target instanceof Element)) return "other";
-	if (target instanceof HTMLInputElement) return target.type === "radio" ? "radio" : "text";
+	if (target instanceof HTMLInputElement) return target.type === "radio" ? "radio" : target.type === "range" ? "slider" : "text";
 	if (target instanceof HTMLTextAreaElement || target instanceof HTMLElement && target.isContentEditable) return "text";
 	if (target.getAttribute("role") === "slider") return "slider";
 	if (target instanceof HTMLButtonElement) return "button";
@@ -385,8 +385,8 @@ function drawCrosshair(ctx, picture2, noun, pointed, tokens) {
 		}
 		rows.push(...references(stage, x));
 		const { quantity, name } = stage.xAxis;
-		const said2 = quantity === "index" ? count(Math.round(pointed.value)) : number(pointed.value);
-		if (title === "") title = `${quantity || short(name)} ${said2}`.trim();
+		const said3 = quantity === "index" ? count(Math.round(pointed.value)) : number(pointed.value);
+		if (title === "") title = `${quantity || short(name)} ${said3}`.trim();
 	}
 	return place4 === null ? null : { title, rows, ...place4 };
 }
@@ -590,7 +590,7 @@ function place2(requests, bounds, ink, memory, taken = []) {
 			words2.push(one.box);
 			found.push(one);
 		}
-		const total = found.reduce((sum, one) => sum + one.cost, 0);
+		const total = found.reduce((sum2, one) => sum2 + one.cost, 0);
 		if (total < least) {
 			best = found;
 			least = total;
@@ -706,8 +706,8 @@ function layPlots(plots, width3, height, measure) {
 		top: plot.bare ? 0 : plot.y.name === "" ? BARE_ROW : NAME_ROW,
 		bottom: plot.bare ? 0 : plot.show_x ? TICK_ROW + AXIS_DROP + (plot.x.name === "" ? 0 : X_NAME_ROW) : HIDDEN_X_ROW
 	}));
-	const free = Math.max(20, height - rows.reduce((sum, row) => sum + row.top + row.bottom, 0));
-	const shares = plots.reduce((sum, plot) => sum + plot.share, 0) || 1;
+	const free = Math.max(20, height - rows.reduce((sum2, row) => sum2 + row.top + row.bottom, 0));
+	const shares = plots.reduce((sum2, plot) => sum2 + plot.share, 0) || 1;
 	let y = 0;
 	return plots.map((plot, i) => {
 		const row = rows[i];
@@ -861,7 +861,7 @@ function tick2(stage, value, place4, look) {
 function upright(stage, x, from, to, look) {
 	const { ctx, tokens } = stage;
 	ctx.lineCap = look.dash[0] === 1 ? "round" : "butt";
-	const line2 = (color, width3, dash) => {
+	const line3 = (color, width3, dash) => {
 		ctx.strokeStyle = color;
 		ctx.lineWidth = width3;
 		ctx.setLineDash(dash);
@@ -870,8 +870,8 @@ function upright(stage, x, from, to, look) {
 		ctx.lineTo(x, to);
 		ctx.stroke();
 	};
-	if (look.veil === true) line2(tokens.ground, 4.5, []);
-	line2(look.color, look.width, look.dash);
+	if (look.veil === true) line3(tokens.ground, 4.5, []);
+	line3(look.color, look.width, look.dash);
 	ctx.setLineDash([]);
 	ctx.lineCap = "butt";
 	if (look.ring !== true) return;
@@ -2644,15 +2644,15 @@ function word(text, x, y, align = "start", more = {}) {
 }
 function wrapped(text, width3, measure) {
 	const lines = [];
-	let line2 = "";
+	let line3 = "";
 	for (const part of text.split(" ")) {
-		const longer = line2 === "" ? part : `${line2} ${part}`;
-		if (line2 !== "" && measure(longer) > width3) {
-			lines.push(line2);
-			line2 = part;
-		} else line2 = longer;
+		const longer = line3 === "" ? part : `${line3} ${part}`;
+		if (line3 !== "" && measure(longer) > width3) {
+			lines.push(line3);
+			line3 = part;
+		} else line3 = longer;
 	}
-	return line2 === "" ? lines : [...lines, line2];
+	return line3 === "" ? lines : [...lines, line3];
 }
 function queryName(layer, query) {
 	if (query === null) return layer.query;
@@ -2733,8 +2733,8 @@ function captions(layer, box, view, measure, rows, columns, firstRow, firstColum
 	let y = picture2 === null ? box.top + 8 : picture2.bottom + 11;
 	const itemAt = { x: box.left, y };
 	const say = (text) => {
-		for (const line2 of wrapped(text, room, measure)) {
-			words2.push(word(line2, box.left, y));
+		for (const line3 of wrapped(text, room, measure)) {
+			words2.push(word(line3, box.left, y));
 			y += LINE2;
 		}
 	};
@@ -2779,8 +2779,8 @@ function layLarge(layer, box, view, numbers2, measure) {
 	const x = left + side + 14;
 	let y = top + 6;
 	const known2 = view.query !== null && layer.full.shape[0] > 0;
-	for (const line2 of wrapped(`query: ${queryName(layer, known2 ? view.query : null)}`, column, measure)) {
-		words2.push(word(line2, x, y));
+	for (const line3 of wrapped(`query: ${queryName(layer, known2 ? view.query : null)}`, column, measure)) {
+		words2.push(word(line3, x, y));
 		y += LINE2;
 	}
 	for (const text of numbers2) {
@@ -3154,14 +3154,14 @@ var drawRidge = (stage, layer) => {
 	ctx.save();
 	for (let r = 0; r < n; r++) {
 		const base = stage.y.to(n - 1 - r);
-		const line2 = crisp(base, ratio);
+		const line3 = crisp(base, ratio);
 		stage.rows.push({ step: layer.steps[r], base });
 		ctx.setLineDash([]);
 		ctx.strokeStyle = tokens.hairline;
 		ctx.lineWidth = 0.75;
 		ctx.beginPath();
-		ctx.moveTo(box.left, line2);
-		ctx.lineTo(box.right, line2);
+		ctx.moveTo(box.left, line3);
+		ctx.lineTo(box.right, line3);
 		ctx.stroke();
 		const pair = [
 			{ rows: negative, color: tokens.negative, dash: [4, 2], name: "negative" },
@@ -3344,6 +3344,9 @@ function addKey(stage, layer) {
 	});
 }
 
+// src/pen/weights.ts
+var drawWeights = () => void 0;
+
 // src/pen/picture.ts
 var PENS = {
 	line: drawLine,
@@ -3358,7 +3361,8 @@ var PENS = {
 	cloud: drawCloud,
 	maps: drawMaps,
 	bars: drawBars,
-	gallery: drawGallery
+	gallery: drawGallery,
+	weights: drawWeights
 };
 var widths = /* @__PURE__ */ new Map();
 function measurer(ctx, tokens) {
@@ -3492,12 +3496,12 @@ function drawTable(panel) {
 	});
 	const body = h("tbody", {});
 	for (const row of rows) {
-		const line2 = h("tr", {});
+		const line3 = h("tr", {});
 		row.forEach((cell, i) => {
 			const numeric = NUMERIC.test(cell.trim());
-			line2.append(i === 0 ? h("th", { scope: "row" }, cell) : h("td", { class: numeric ? "vg-number" : null }, cell));
+			line3.append(i === 0 ? h("th", { scope: "row" }, cell) : h("td", { class: numeric ? "vg-number" : null }, cell));
 		});
-		body.append(line2);
+		body.append(line3);
 	}
 	const caption = h("caption", {}, panel.summary || `${panel.noun}, ${panel.unit}`);
 	return h("table", { class: "vg-table" }, caption, h("thead", {}, head), body);
@@ -4405,43 +4409,43 @@ function amongWords(shown, items) {
 	}
 	const total = `of ${count(shown.px.length)}`;
 	if (shown.layer.kinds.length === 0) return total;
-	const sorted = [...found].sort((a, b) => b[1] - a[1]);
-	const words2 = sorted.slice(0, 3).map(([kind, n]) => `${count(n)} ${kind || "of no class"}`);
-	if (sorted.length > 3) words2.push(`${sorted.length - 3} more`);
+	const sorted2 = [...found].sort((a, b) => b[1] - a[1]);
+	const words2 = sorted2.slice(0, 3).map(([kind, n]) => `${count(n)} ${kind || "of no class"}`);
+	if (sorted2.length > 3) words2.push(`${sorted2.length - 3} more`);
 	return `${total}: ${words2.join(", ")}`;
 }
 
 // src/projection/lasso.ts
-function inside2(line2, x, y) {
+function inside2(line3, x, y) {
 	let within = false;
-	for (let i = 0, j = line2.length - 1; i < line2.length; j = i++) {
-		const a = line2[i];
-		const b = line2[j];
+	for (let i = 0, j = line3.length - 1; i < line3.length; j = i++) {
+		const a = line3[i];
+		const b = line3[j];
 		if (a.y > y !== b.y > y && x < (b.x - a.x) * (y - a.y) / (b.y - a.y) + a.x) within = !within;
 	}
 	return within;
 }
-function caught(line2, px, py) {
-	if (line2.length < 3) return [];
-	const left = Math.min(...line2.map((p) => p.x));
-	const right = Math.max(...line2.map((p) => p.x));
-	const top = Math.min(...line2.map((p) => p.y));
-	const bottom = Math.max(...line2.map((p) => p.y));
+function caught(line3, px, py) {
+	if (line3.length < 3) return [];
+	const left = Math.min(...line3.map((p) => p.x));
+	const right = Math.max(...line3.map((p) => p.x));
+	const top = Math.min(...line3.map((p) => p.y));
+	const bottom = Math.max(...line3.map((p) => p.y));
 	const found = [];
 	for (let i = 0; i < px.length; i++) {
 		const x = px[i];
 		const y = py[i];
-		if (x >= left && x <= right && y >= top && y <= bottom && inside2(line2, x, y)) found.push(i);
+		if (x >= left && x <= right && y >= top && y <= bottom && inside2(line3, x, y)) found.push(i);
 	}
 	return found;
 }
-function extend(line2, x, y) {
-	const last = line2[line2.length - 1];
-	if (last === void 0 || Math.hypot(last.x - x, last.y - y) >= 2) line2.push({ x, y });
+function extend(line3, x, y) {
+	const last = line3[line3.length - 1];
+	if (last === void 0 || Math.hypot(last.x - x, last.y - y) >= 2) line3.push({ x, y });
 }
-function reach(line2) {
-	const first = line2[0];
-	return first === void 0 ? 0 : Math.max(...line2.map((p) => Math.hypot(p.x - first.x, p.y - first.y)));
+function reach(line3) {
+	const first = line3[0];
+	return first === void 0 ? 0 : Math.max(...line3.map((p) => Math.hypot(p.x - first.x, p.y - first.y)));
 }
 function nearest(px, py, x, y, most = Infinity) {
 	let best = -1;
@@ -4485,8 +4489,8 @@ function towards(px, py, from, to) {
 function middleOf(items, px, py) {
 	const own = items.filter((i) => Number.isFinite(px[i]));
 	if (own.length === 0) return -1;
-	const x = own.reduce((sum, i) => sum + px[i], 0) / own.length;
-	const y = own.reduce((sum, i) => sum + py[i], 0) / own.length;
+	const x = own.reduce((sum2, i) => sum2 + px[i], 0) / own.length;
+	const y = own.reduce((sum2, i) => sum2 + py[i], 0) / own.length;
 	return own.reduce(
 		(best, i) => Math.hypot(px[i] - x, py[i] - y) < Math.hypot(px[best] - x, py[best] - y) ? i : best,
 		own[0]
@@ -4604,10 +4608,10 @@ function kinship(ctx, shown, tokens, hand) {
 	ctx.stroke();
 	circles(ctx, shown, mates, shown.radius + 2, tokens.ink, 1);
 }
-function lasso(ctx, line2, tokens) {
-	if (line2.length < 2) return;
+function lasso(ctx, line3, tokens) {
+	if (line3.length < 2) return;
 	ctx.beginPath();
-	line2.forEach((p, i) => i === 0 ? ctx.moveTo(p.x, p.y) : ctx.lineTo(p.x, p.y));
+	line3.forEach((p, i) => i === 0 ? ctx.moveTo(p.x, p.y) : ctx.lineTo(p.x, p.y));
 	ctx.closePath();
 	ctx.fillStyle = tokens.action;
 	ctx.globalAlpha = 0.08;
@@ -4988,11 +4992,268 @@ var MapTools = class {
 };
 var projectionTools = (seat) => new MapTools(seat);
 
+// src/wish.ts
+var PATIENCE = 5;
+var LOST = 2;
+function same(a, b) {
+	if (typeof a === "number" && typeof b === "number") return Math.abs(a - b) <= 1e-6 * Math.max(Math.abs(a), Math.abs(b));
+	return a === b;
+}
+var Wishes = class {
+	wish = null;
+	/** What this page was told last: "applied at step 620", or why a value was refused. */
+	told = "";
+	refused = false;
+	/** Applied according to an answer that the next frame has yet to repeat. */
+	confirmed = null;
+	framesSince = 0;
+	ask(value, now) {
+		this.wish = { value, id: null, since: now };
+		this.told = "";
+		this.refused = false;
+	}
+	sent(id, now) {
+		if (this.wish !== null) this.wish = { ...this.wish, id, since: now };
+	}
+	/** Answers to older requests are not about what is shown now, and are passed over. */
+	answer(ack, words2) {
+		if (this.wish === null || this.wish.id !== ack.id) return false;
+		if (ack.state === "applied") this.confirmed = ack.value ?? this.wish.value;
+		this.framesSince = 0;
+		this.told = words2;
+		this.refused = ack.state === "refused";
+		this.wish = null;
+		return true;
+	}
+	/** A frame came. What it says is applied is what is applied, except that one frame may have been on its
+	 * way when the answer was sent. */
+	frame(value, note2, pending, now) {
+		if (this.wish !== null && pending === null && same(this.wish.value, value) && this.waiting(now) > LOST) this.wish = null;
+		if (this.confirmed !== null) {
+			this.framesSince += 1;
+			if (same(this.confirmed, value) || this.framesSince > 1) this.confirmed = null;
+		}
+		if (this.confirmed === null && note2 !== "" && !this.refused) this.told = "";
+	}
+	applied(value) {
+		return this.confirmed ?? value;
+	}
+	waiting(now) {
+		return this.wish?.id == null ? 0 : now - this.wish.since;
+	}
+};
+
+// src/temperature/shares.ts
+var LEVELS = 65534;
+var BINS = 64;
+var HARDEST = 100;
+function sorted({ data, shape: shape2 }) {
+	const [count2, length] = shape2;
+	return Array.from({ length: count2 }, (_, row) => {
+		const steps = Float64Array.from({ length }, (_2, i) => data[row * length + i] ?? NaN).filter((step) => step <= LEVELS);
+		return steps.map((step) => step / LEVELS * 2 - 1).sort().reverse();
+	});
+}
+function anchorsOf(layer) {
+	return { negatives: sorted(layer.negatives), positives: sorted(layer.positives), standsFor: layer.stands_for };
+}
+function sum(values, until = values.length) {
+	let total = 0;
+	for (let i = 0; i < until; i++) total += values[i];
+	return total;
+}
+function sharedAt({ negatives, positives, standsFor }, temperature) {
+	const counts = new Float64Array(BINS);
+	const weight = new Float64Array(BINS);
+	const push = new Float64Array(BINS);
+	let hardest = 0;
+	let entropy = 0;
+	let coupling = 0;
+	let used = 0;
+	let paired = 0;
+	negatives.forEach((cosines, row) => {
+		const n = cosines.length;
+		if (n === 0) return;
+		used += 1;
+		const top = cosines[0];
+		const factors = cosines.map((s) => Math.exp((s - top) / temperature));
+		const total = sum(factors);
+		hardest += sum(factors, Math.max(1, Math.floor((n + HARDEST / 2) / HARDEST))) / total;
+		const mean = sum(factors.map((factor, i) => factor * (cosines[i] - top) / temperature)) / total;
+		entropy += Math.max(0, Math.log(total) - mean + Math.log(standsFor));
+		for (let i = 0; i < n; i++) {
+			const bin = Math.min(BINS - 1, Math.floor((cosines[i] + 1) * (BINS / 2)));
+			const share = factors[i] / total;
+			counts[bin] += 1;
+			weight[bin] += share * n;
+			push[bin] += share;
+		}
+		const own = positives[row] ?? [];
+		if (own.length === 0) return;
+		paired += 1;
+		const pull = sum(Float64Array.from(own, (s) => Math.exp((s - own[0]) / temperature)));
+		coupling += 1 / (1 + pull / (total * standsFor) * Math.exp((own[0] - top) / temperature));
+	});
+	return {
+		hardest: hardest / used,
+		entropy: entropy / used,
+		coupling: paired === 0 ? null : coupling / paired,
+		counts,
+		weight: weight.map((total, bin) => total / counts[bin]),
+		push: push.map((share) => share / used)
+	};
+}
+
+// src/temperature/tools.ts
+var KEYS4 = [
+	"Tab to τ, arrows: try another temperature, with Shift ten notches; Enter: apply it; Esc: back to the one in force"
+];
+var NOTCHES_A_DECADE2 = 20;
+var LEAST2 = 0.01;
+var HINT = "drag τ to see the weights at another temperature";
+var TemperatureTools = class {
+	constructor(seat) {
+		this.seat = seat;
+		seat.bar.append(this.row);
+		seat.section.append(this.told);
+		this.slider.addEventListener("input", () => this.moved());
+		this.slider.addEventListener("keydown", (event) => this.pressed(event));
+		this.apply.addEventListener("click", () => this.send());
+		this.back.addEventListener("click", () => {
+			this.slider.focus();
+			this.try(null);
+		});
+	}
+	keys = KEYS4;
+	slider = h("input", { type: "range", class: "vg-tau", step: 1, min: 0, "aria-label": "Temperature to try" });
+	value = h("span", { class: "vg-tau-value" });
+	apply = h("button", { type: "button", class: "vg-quiet" }, "Apply");
+	back = h("button", { type: "button", class: "vg-quiet", title: "Back to the temperature in force" }, "Reset");
+	row = h("div", { class: "vg-tau-row" }, h("span", {}, "try τ"), this.slider, this.value, this.apply, this.back);
+	told = h("div", { class: "vg-foot vg-tried", "aria-live": "polite", hidden: true });
+	layer = null;
+	anchors = null;
+	of = null;
+	tried = null;
+	asked = null;
+	shared = null;
+	prepare(panel) {
+		const layers = panel.plots.flatMap((plot) => plot.layers);
+		this.layer = layers.find((layer) => layer.type === "weights") ?? null;
+		this.shared = null;
+		if (this.layer === null) return panel;
+		const { temperature, negatives } = this.layer;
+		if (this.asked !== null && same(this.asked, temperature)) this.asked = null;
+		if (this.tried !== null && same(this.tried, temperature)) this.tried = null;
+		if (this.tried === null) return panel;
+		if (this.of !== negatives.data) {
+			this.anchors = anchorsOf(this.layer);
+			this.of = negatives.data;
+		}
+		this.shared = sharedAt(this.anchors, this.tried);
+		return { ...panel, plots: panel.plots.map((plot) => this.added(plot, this.shared, `τ ${tick(this.tried)}`)) };
+	}
+	added(plot, { counts, weight, push }, name) {
+		const middles3 = Array.from({ length: BINS }, (_, bin) => (bin + 0.5) * 2 / BINS - 1);
+		if (plot.key === "weight") {
+			const held = middles3.map((_, bin) => bin).filter((bin) => counts[bin] > 0);
+			const y = held.map((bin) => weight[bin] >= LEAST2 ? weight[bin] : NaN);
+			return { ...plot, layers: [line(held.map((bin) => middles3[bin]), y, name), ...plot.layers] };
+		}
+		if (plot.key !== "push") return plot;
+		return { ...plot, layers: [line(middles3, Array.from(push, (share) => share * BINS / 2), ""), ...plot.layers] };
+	}
+	drawn(_) {
+		const { layer, seat, shared, tried } = this;
+		show(this.row, layer !== null);
+		show(this.told, layer !== null);
+		if (layer === null) return;
+		const notches = Math.max(1, Math.round(Math.log10(layer.high / layer.low) * NOTCHES_A_DECADE2));
+		const shown = tried ?? layer.temperature;
+		setAttribute(this.slider, "max", String(notches));
+		const at2 = String(Math.round(this.part(shown) * notches));
+		if (this.slider.value !== at2) this.slider.value = at2;
+		const words2 = shared === null ? "in force" : said2(shared);
+		setAttribute(this.slider, "aria-valuetext", `${tick(shown)}, ${words2}`);
+		setText(this.value, tick(shown));
+		setText(this.told, shared === null ? HINT : `at τ ${tick(shown)}: ${words2}${this.asked === null ? "" : "; asked for"}`);
+		const refusal = layer.control === "" ? "This run has no control for it." : seat.refusal(layer.control);
+		show(this.apply, seat.live);
+		this.apply.disabled = tried === null || refusal !== "" || this.asked !== null;
+		const hint = tried === null ? "Choose another temperature first." : "Train on at this temperature";
+		setAttribute(this.apply, "title", refusal !== "" ? refusal : this.asked !== null ? "Asked for; its control says when it is applied." : hint);
+		this.back.disabled = tried === null;
+	}
+	part(value) {
+		return fraction(value, { ...this.layer, scale: "log" });
+	}
+	try(value) {
+		this.tried = value;
+		this.asked = null;
+		this.seat.redraw();
+	}
+	moved() {
+		if (this.layer === null) return;
+		const { low, high } = this.layer;
+		this.try(valueAt(Number(this.slider.value) / Number(this.slider.max), { low, high, scale: "log" }));
+	}
+	pressed(event) {
+		const by = event.key === "ArrowRight" || event.key === "ArrowUp" ? 10 : event.key === "ArrowLeft" || event.key === "ArrowDown" ? -10 : 0;
+		if (event.key === "Enter") this.send();
+		else if (event.key === "Escape" && this.tried !== null) this.try(null);
+		else if (event.shiftKey && by !== 0) {
+			this.slider.value = String(Number(this.slider.value) + by);
+			this.moved();
+		} else return;
+		event.preventDefault();
+		event.stopPropagation();
+	}
+	send() {
+		if (this.layer === null || this.tried === null || this.apply.disabled) return;
+		this.asked = this.tried;
+		this.seat.control(this.layer.control, this.tried);
+		this.seat.redraw();
+	}
+	key() {
+		return false;
+	}
+	state() {
+		const { layer, tried, asked, shared } = this;
+		const { hardest = null, entropy = null, coupling = null } = shared ?? {};
+		return { temperature: layer?.temperature ?? null, tried, asked, hardest, entropy, coupling, told: this.told.textContent };
+	}
+	dispose() {
+		this.told.remove();
+	}
+};
+function said2({ hardest, entropy, coupling }) {
+	return `hardest 1 % take ${percent(hardest)}, entropy ${number(entropy)}${coupling === null ? "" : `, q ${coupling.toFixed(2)}`}`;
+}
+function line(x, y, label) {
+	const drawn = {
+		type: "line",
+		key: "preview",
+		x,
+		y,
+		color: "second",
+		dash: "solid",
+		width: 1.25,
+		opacity: 1,
+		fill: false,
+		end_dot: false,
+		label,
+		fill_to: ""
+	};
+	return drawn;
+}
+var temperatureTools = (seat) => new TemperatureTools(seat);
+
 // src/tools.ts
 var TOOLS = {
 	attention: attentionTools,
 	pairs: pairsTools,
-	projection: projectionTools
+	projection: projectionTools,
+	temperature: temperatureTools
 };
 
 // src/panel.ts
@@ -5039,6 +5300,8 @@ var PanelView = class {
 			local,
 			live: host.live,
 			option: (name, value) => host.option(noun, name, value),
+			control: (name, value) => host.control(name, value),
+			refusal: (name) => host.refusal(name),
 			asset: (name) => host.asset(name),
 			redraw: () => host.redraw(noun)
 		}) ?? null;
@@ -5151,7 +5414,8 @@ var PanelView = class {
 		const ctx = this.lower.getContext("2d");
 		if (ctx === null) throw new Error("this browser gives no canvas to draw on");
 		const asset = (name) => this.host.asset(name);
-		const picture2 = drawPicture({ ctx, width: width3, height, ratio, tokens, memory: this.memory, local: this.local, asset }, panel);
+		const shown = this.tools?.prepare?.(panel) ?? panel;
+		const picture2 = drawPicture({ ctx, width: width3, height, ratio, tokens, memory: this.memory, local: this.local, asset }, shown);
 		this.tokens = tokens;
 		this.tools?.drawn(picture2, panel, tokens);
 		return picture2;
@@ -5421,57 +5685,6 @@ var Commands = class {
 	}
 };
 
-// src/wish.ts
-var PATIENCE = 5;
-var LOST = 2;
-function same(a, b) {
-	if (typeof a === "number" && typeof b === "number") return Math.abs(a - b) <= 1e-6 * Math.max(Math.abs(a), Math.abs(b));
-	return a === b;
-}
-var Wishes = class {
-	wish = null;
-	/** What this page was told last: "applied at step 620", or why a value was refused. */
-	told = "";
-	refused = false;
-	/** Applied according to an answer that the next frame has yet to repeat. */
-	confirmed = null;
-	framesSince = 0;
-	ask(value, now) {
-		this.wish = { value, id: null, since: now };
-		this.told = "";
-		this.refused = false;
-	}
-	sent(id, now) {
-		if (this.wish !== null) this.wish = { ...this.wish, id, since: now };
-	}
-	/** Answers to older requests are not about what is shown now, and are passed over. */
-	answer(ack, words2) {
-		if (this.wish === null || this.wish.id !== ack.id) return false;
-		if (ack.state === "applied") this.confirmed = ack.value ?? this.wish.value;
-		this.framesSince = 0;
-		this.told = words2;
-		this.refused = ack.state === "refused";
-		this.wish = null;
-		return true;
-	}
-	/** A frame came. What it says is applied is what is applied, except that one frame may have been on its
-	 * way when the answer was sent. */
-	frame(value, note2, pending, now) {
-		if (this.wish !== null && pending === null && same(this.wish.value, value) && this.waiting(now) > LOST) this.wish = null;
-		if (this.confirmed !== null) {
-			this.framesSince += 1;
-			if (same(this.confirmed, value) || this.framesSince > 1) this.confirmed = null;
-		}
-		if (this.confirmed === null && note2 !== "" && !this.refused) this.told = "";
-	}
-	applied(value) {
-		return this.confirmed ?? value;
-	}
-	waiting(now) {
-		return this.wish?.id == null ? 0 : now - this.wish.since;
-	}
-};
-
 // src/choice.ts
 var ChoiceView = class {
 	constructor(control, view, send) {
@@ -5562,16 +5775,16 @@ function partAt(x, total) {
 }
 function drawTrack(control, shown, was, total) {
 	const at2 = (value) => placeOf(value, control, total);
-	const line2 = (cls, x1, y1, x2, y2) => svg("line", { class: cls, x1, y1, x2, y2 });
+	const line3 = (cls, x1, y1, x2, y2) => svg("line", { class: cls, x1, y1, x2, y2 });
 	const root = svg("svg", { width: total, height: HEIGHT, viewBox: `0 0 ${total} ${HEIGHT}`, "aria-hidden": "true" });
-	root.append(line2("vg-track", MARGIN, TRACK, total - MARGIN, TRACK));
-	root.append(line2("vg-track-done", MARGIN, TRACK, at2(was ?? shown), TRACK));
-	if (was !== null) root.append(line2("vg-track-asked", at2(was), TRACK, at2(shown), TRACK));
+	root.append(line3("vg-track", MARGIN, TRACK, total - MARGIN, TRACK));
+	root.append(line3("vg-track-done", MARGIN, TRACK, at2(was ?? shown), TRACK));
+	if (was !== null) root.append(line3("vg-track-asked", at2(was), TRACK, at2(shown), TRACK));
 	const labels = control.ticks.map(tick);
 	const sizes2 = labels.map(width);
 	const taken = [];
 	for (const spot of layTicks(control.ticks.map(at2), sizes2, 0, total, 8)) {
-		root.append(line2("vg-tick", spot.at, TRACK + 4, spot.at, TRACK + 7));
+		root.append(line3("vg-tick", spot.at, TRACK + 4, spot.at, TRACK + 7));
 		const label = labels[spot.index];
 		const first = spot.from <= 0.5;
 		const last = spot.from + spot.size >= total - 0.5;
@@ -5581,7 +5794,7 @@ function drawTrack(control, shown, was, total) {
 	}
 	if (control.default !== null) {
 		const x = at2(control.default);
-		root.append(line2("vg-default", x, TRACK - 5, x, TRACK + 5));
+		root.append(line3("vg-default", x, TRACK - 5, x, TRACK + 5));
 		const words2 = `default ${setting(control.default, 1).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")}`;
 		const free = freeSpot2(x, width(words2), taken, total);
 		if (free !== null) root.append(svg("text", { x: free, y: TRACK + 19, "text-anchor": "middle" }, words2));
@@ -5716,6 +5929,10 @@ var SliderView = class {
 		this.wishes.ask(value, seconds());
 		this.draw();
 	}
+	ask(value) {
+		this.wishFor(value);
+		this.commit();
+	}
 	commit() {
 		if (this.burst !== null) clearTimeout(this.burst);
 		this.burst = null;
@@ -5797,6 +6014,10 @@ var ControlsView = class {
 		const names = controls.map((c) => `${c.kind}:${c.name}`).join("|");
 		if (names !== this.names) this.rebuild(controls, names);
 		for (const control of controls) this.views.get(control.name)?.update(control, why);
+	}
+	/** What somebody chose elsewhere than on its slider; shown here as pending until it is applied. */
+	ask(name, value) {
+		this.views.get(name)?.ask?.(value);
 	}
 	rebuild(controls, names) {
 		this.names = names;
@@ -6183,7 +6404,7 @@ function layWords(words2, taken, strokes, total, gap) {
 
 // src/notices.ts
 var WORDS = { note: "Note", warning: "Warning", failure: "Failure" };
-function line(notice) {
+function line2(notice) {
 	const since = notice.step === null ? ": " : ` since step ${count(notice.step)}: `;
 	const nodes = [];
 	if (notice.severity === "warning") nodes.push(triangle());
@@ -6206,9 +6427,9 @@ var NoticesView = class {
 		});
 	}
 	update(notices) {
-		const said2 = JSON.stringify(notices);
-		if (said2 === this.said) return;
-		this.said = said2;
+		const said3 = JSON.stringify(notices);
+		if (said3 === this.said) return;
+		this.said = said3;
 		const [worst, ...others] = notices;
 		show(this.node, worst !== void 0);
 		if (worst === void 0) {
@@ -6216,9 +6437,9 @@ var NoticesView = class {
 			return;
 		}
 		setAttribute(this.node, "data-severity", worst.severity);
-		this.first.replaceChildren(...line(worst));
+		this.first.replaceChildren(...line2(worst));
 		this.rest.replaceChildren(
-			...others.map((notice) => h("li", { "data-severity": notice.severity }, ...line(notice)))
+			...others.map((notice) => h("li", { "data-severity": notice.severity }, ...line2(notice)))
 		);
 		if (others.length === 0) this.rest.hidden = true;
 		this.writeMore(others.length);
@@ -6290,10 +6511,12 @@ function typed(bytes, dtype) {
 			return new Float64Array(bytes);
 		case "int32":
 			return new Int32Array(bytes);
+		case "uint16":
+			return new Uint16Array(bytes);
 		case "uint8":
 			return new Uint8Array(bytes);
 		default:
-			throw new Error(`An array of kind "${dtype}" came from the kernel; this cockpit reads float32, float64, int32 and uint8.`);
+			throw new Error(`An array of kind "${dtype}" came from the kernel; this cockpit reads float32, float64, int32, uint16 and uint8.`);
 	}
 }
 function fromBase64(text) {
@@ -6368,23 +6591,23 @@ var MOST_MARKS2 = 120;
 function width2(text) {
 	return text.length * GLYPH2;
 }
-function drawTrack2(line2, where) {
+function drawTrack2(line3, where) {
 	const { end, place: place4, live, total } = where;
 	const x = (step) => INSET + Math.min(1, Math.max(0, step / end)) * (total - 2 * INSET);
 	const stroke3 = (cls, x1, y1, x2, y2) => svg("line", { class: cls, x1, y1, x2, y2 });
 	const root = svg("svg", { width: total, height: HEIGHT2, viewBox: `0 0 ${total} ${HEIGHT2}`, "aria-hidden": "true" });
-	root.append(stroke3("vg-time-future", x(0), LINE3, x(end), LINE3), stroke3("vg-time-past", x(line2.first), LINE3, x(line2.last), LINE3));
+	root.append(stroke3("vg-time-future", x(0), LINE3, x(end), LINE3), stroke3("vg-time-past", x(line3.first), LINE3, x(line3.last), LINE3));
 	const steps = roundSteps(end, Math.max(2, Math.min(6, Math.floor(total / 110))));
 	const words2 = steps.map((step, i) => i === 0 ? `step ${count(step)}` : i === steps.length - 1 ? `${count(step)} steps` : count(step));
 	for (const spot of layTicks(steps.map(x), words2.map(width2), 0, total, 10)) {
 		root.append(stroke3("vg-tick", spot.at, LINE3 + 5, spot.at, LINE3 + 8));
 		root.append(svg("text", { x: spot.from, y: LINE3 + 20 }, words2[spot.index]));
 	}
-	const shown = place4 ?? line2.last;
+	const shown = place4 ?? line3.last;
 	const now = count(shown);
 	const left = Math.min(total - width2(now) - 2, Math.max(0, x(shown) - width2(now) / 2));
-	const paused = new Set(line2.events.filter((event) => event.label === "paused").map((event) => event.step));
-	const marks = line2.events.filter((event) => event.label !== "live" || !paused.has(event.step)).slice(-MOST_MARKS2);
+	const paused = new Set(line3.events.filter((event) => event.label === "paused").map((event) => event.step));
+	const marks = line3.events.filter((event) => event.label !== "live" || !paused.has(event.step)).slice(-MOST_MARKS2);
 	for (const event of marks) root.append(mark(event, x(event.step)));
 	const labelled = marks.filter((event) => event.kind !== "state").reverse();
 	labelled.sort((a, b) => rank(a) - rank(b));
@@ -6393,7 +6616,7 @@ function drawTrack2(line2, where) {
 	for (const { index, from } of layWords(sized, [[left - 3, left + width2(now) + 3]], strokes, total, 5)) {
 		root.append(svg("text", { x: from, y: WORDS_AT, class: rank(labelled[index]) === 0 ? "vg-time-bad" : "" }, labelled[index].label));
 	}
-	if (place4 !== null && live) root.append(svg("circle", { class: "vg-time-end", cx: x(line2.last), cy: LINE3, r: 4 }));
+	if (place4 !== null && live) root.append(svg("circle", { class: "vg-time-end", cx: x(line3.last), cy: LINE3, r: 4 }));
 	root.append(svg("text", { class: "vg-time-now", x: left, y: WORDS_AT }, now));
 	const dot = place4 !== null ? "vg-time-dot" : live ? "vg-time-dot vg-time-live" : "vg-time-dot vg-time-last";
 	root.append(svg("circle", { class: dot, cx: x(shown), cy: LINE3, r: place4 === null ? 5 : 6 }));
@@ -6473,12 +6696,12 @@ var TimelineView = class {
 	get playing() {
 		return this.player !== null;
 	}
-	update(line2, header) {
+	update(line3, header) {
 		this.header = header;
-		show(this.node, line2 !== void 0 && line2.last > 0);
-		if (line2 === void 0) return;
-		this.line = line2;
-		if (this.sent !== void 0 && (this.sent === line2.at || this.sent === (line2.asked ?? null))) {
+		show(this.node, line3 !== void 0 && line3.last > 0);
+		if (line3 === void 0) return;
+		this.line = line3;
+		if (this.sent !== void 0 && (this.sent === line3.at || this.sent === (line3.asked ?? null))) {
 			if (this.wish === this.sent) this.wish = void 0;
 			this.sent = void 0;
 			this.ask();
@@ -6554,13 +6777,13 @@ var TimelineView = class {
 		this.follow(event);
 	}
 	follow(event) {
-		const { line: line2 } = this;
-		if (line2 === null) return;
+		const { line: line3 } = this;
+		if (line3 === null) return;
 		const box = this.slider.getBoundingClientRect();
 		const share = (event.clientX - box.left - INSET) / Math.max(1, box.width - 2 * INSET);
-		const index = nearest2(line2.steps, share * this.end);
+		const index = nearest2(line3.steps, share * this.end);
 		if (index < 0) return;
-		this.go(index === line2.steps.length - 1 ? null : line2.steps[index]);
+		this.go(index === line3.steps.length - 1 ? null : line3.steps[index]);
 	}
 	get running() {
 		return this.header !== null && ["live", "paused", "idle"].includes(this.header.state);
@@ -6569,8 +6792,8 @@ var TimelineView = class {
 		return this.line === null ? 1 : endOf(this.line.last, this.line.total, this.running);
 	}
 	draw() {
-		const { line: line2, header, place: place4 } = this;
-		if (line2 === null || header === null || this.node.hidden) return;
+		const { line: line3, header, place: place4 } = this;
+		if (line3 === null || header === null || this.node.hidden) return;
 		const live = place4 === null;
 		setText(this.playWord, this.playing ? "Hold" : "Play");
 		this.playButton.replaceChild(buttonIcon(this.playing ? "pause" : "run"), this.playButton.firstChild);
@@ -6578,16 +6801,16 @@ var TimelineView = class {
 		setAttribute(this.liveButton, "aria-pressed", String(live));
 		this.liveButton.classList.toggle("vg-on", live && header.state === "live");
 		const total = this.slider.clientWidth;
-		if (total > 0) this.slider.replaceChildren(drawTrack2(line2, { end: this.end, place: place4, live: header.state === "live", total }));
-		setAttribute(this.slider, "aria-valuemin", String(line2.first));
-		setAttribute(this.slider, "aria-valuemax", String(line2.last));
-		setAttribute(this.slider, "aria-valuenow", String(place4 ?? line2.last));
-		const where = live ? `the newest step, ${count(line2.last)}` : `step ${count(place4)} of ${count(line2.last)}`;
+		if (total > 0) this.slider.replaceChildren(drawTrack2(line3, { end: this.end, place: place4, live: header.state === "live", total }));
+		setAttribute(this.slider, "aria-valuemin", String(line3.first));
+		setAttribute(this.slider, "aria-valuemax", String(line3.last));
+		setAttribute(this.slider, "aria-valuenow", String(place4 ?? line3.last));
+		const where = live ? `the newest step, ${count(line3.last)}` : `step ${count(place4)} of ${count(line3.last)}`;
 		setAttribute(this.slider, "aria-valuetext", where);
-		setAttribute(this.node, "data-at", line2.at === null ? "" : String(line2.at));
+		setAttribute(this.node, "data-at", line3.at === null ? "" : String(line3.at));
 		this.writeNote(header, place4);
-		show(this.ghost, line2.ghost !== "");
-		setText(this.ghostName, ` ${line2.ghost}`);
+		show(this.ghost, line3.ghost !== "");
+		setText(this.ghostName, ` ${line3.ghost}`);
 	}
 	writeNote(header, place4) {
 		const late = this.sent !== void 0 && performance.now() - this.sentAt > PATIENCE_MS2;
@@ -6602,6 +6825,8 @@ var TimelineView = class {
 };
 
 // src/cockpit.ts
+var PAINT_FRAMES = 3;
+var FRAME_MS = 1e3 / 60;
 var KEY_EVERY_MS = 1e3;
 var views = 0;
 function viewName() {
@@ -6619,6 +6844,8 @@ var Cockpit = class {
 		this.host = {
 			live: send !== null,
 			option: (noun, name, value) => this.send?.({ type: "option", noun, name, value }),
+			control: (name, value) => this.controls.ask(name, value),
+			refusal: (name) => this.refusal(name),
 			asset: (name) => this.assets.get(name),
 			redraw: (noun) => {
 				this.drawPanel(noun);
@@ -6737,12 +6964,16 @@ var Cockpit = class {
 			this.own = null;
 		}
 		this.undrawn += 1;
+		this.owed ||= frame.confirm;
 		this.schedule();
 	}
 	/** For the still picture that will take this place. */
 	look() {
 		return { dark: this.tokens.dark, width: Math.round(this.root.clientWidth) };
 	}
+	drawn = 0;
+	painting = false;
+	owed = false;
 	wantKey() {
 		const now = performance.now();
 		if (now - this.lastKey < KEY_EVERY_MS) return;
@@ -6763,6 +6994,13 @@ var Cockpit = class {
 		const id = this.newId();
 		this.send?.({ type: "control", id, name, value });
 		return id;
+	}
+	refusal(name) {
+		const frame = this.feed.frame;
+		if (this.send === null || frame === null) return "Nothing trains behind this picture.";
+		const { state } = frame.header;
+		if (state !== "live" && state !== "paused") return `The run is ${state}.`;
+		return frame.controls.some((control) => control.name === name) ? "" : `This run has no control "${name}".`;
 	}
 	command(name) {
 		const id = this.newId();
@@ -6811,7 +7049,26 @@ var Cockpit = class {
 		this.stats.drawnFrames += 1;
 		setAttribute(this.root, "data-seq", String(seq));
 		setAttribute(this.root, "data-ready", "true");
-		this.send?.({ type: "shown", view: this.view, seq, ms: Math.round(this.stats.lastMs * 100) / 100 });
+		this.drawn = seq;
+		this.answer();
+	}
+	/* The page draws at once, but its pixels come later, much later where no graphics card helps: then the next
+	 * animation frames are late. So the kernel is told when they have come and how long it took, and sends less often. */
+	answer() {
+		if (!this.owed || this.painting || this.undrawn > 0) return;
+		this.owed = false;
+		this.painting = true;
+		this.afterPaint(performance.now() - this.stats.lastMs, PAINT_FRAMES);
+	}
+	afterPaint(began, frames) {
+		if (frames > 0) {
+			requestAnimationFrame(() => this.afterPaint(began, frames - 1));
+			return;
+		}
+		this.painting = false;
+		const ms = Math.max(this.stats.lastMs, performance.now() - began - PAINT_FRAMES * FRAME_MS);
+		this.send?.({ type: "shown", view: this.view, seq: this.drawn, ms: Math.round(ms * 100) / 100 });
+		this.answer();
 	}
 	drawPanel(noun) {
 		const panel = this.feed.frame?.panels[noun];

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vergence.observe.projection import Map, laid_on, moved, projection, trustworthiness, unit_rows
+from vergence.observe.projection import Map, eased, laid_on, moved, projection, trustworthiness, unit_rows
 from vergence.observe.umap_maps import Answer, UmapMaps
 from vergence.training.measures.base import Measured, Snapshot
 from vergence.training.reference import Reference
@@ -53,6 +54,8 @@ class Projection:
         if before is not None and len(before.positions) != len(rows):
             since, before = None, None
         found = projection(rows, None if before is None else before.positions)
+        if before is not None:
+            found = _eased(found, before)
         unit, good = unit_rows(rows)
         single = unit.astype(np.float32)
         trust, neighbours = trustworthiness(single, found.positions[good], anchors=ANCHORS)
@@ -131,6 +134,13 @@ class Projection:
         other = _recorded(f"projection/{place}/umap", single, shift, radius, about)
         measured.frames |= other.frames
         measured.scalars |= other.scalars
+
+
+def _eased(found: Map, before: Map) -> Map:
+    """The map as it is drawn; its radius stays that of the items."""
+    known = before.positions.astype(np.float64)
+    drawn = eased(found.positions.astype(np.float64), known)
+    return replace(found, positions=drawn.astype(np.float32), shift=moved(drawn, known))
 
 
 def _recorded(
