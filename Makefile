@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test slow check front bench newest pins clean setup node
+.PHONY: help lab test slow check front bench peers newest pins clean setup node
 
 PY := .venv/bin/python
 FRONT := widgets/front
@@ -73,6 +73,9 @@ bench: setup ## measure; ARGS="live --quick" picks one of losses, projections, o
 	failed=0; for name in losses projections overhead live; do \
 	echo "bench/$$name.py"; $(PY) "bench/$$name.py" || failed=1; done; exit $$failed
 
+peers: setup ## .venv-peers: the libraries that make bench ARGS=losses compares with, about 6 GB
+	@$(PY) bench/peers.py
+
 newest: ## the browser and driver tests against the newest Jupyter packages, in .venv-newest
 	@sh tools/setup.sh newest
 	@chromium=$$(.venv-newest/bin/python tools/browser.py) || exit 1; \
@@ -82,7 +85,7 @@ pins: setup ## choose the newest releases that fit pyproject.toml and write cons
 	@$(PY) tools/pins.py
 
 clean: ## remove everything that make has made; notebooks and recorded runs stay
-	rm -rf .venv .venv-newest .setup.lock $(FRONT)/node_modules bench/results dist build
+	rm -rf .venv .venv-newest .venv-peers .setup.lock $(FRONT)/node_modules bench/results dist build
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find toolkit widgets tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -116,15 +116,18 @@ class Cockpit:
     def __init__(self, stream: Stream) -> None:
         from vergence.record.history import History
         from vergence_widgets import Cockpit as Shown
+        from vergence_widgets.pings import Confirmations
 
         self.history = History({"name": "bench", "method": "SimCLR"})
         begin(self.history, stream)
         self.shown = Shown(self.history, ticks=10, panels=NOUNS)
+        self.confirmations = Confirmations(every=0.0)  # as fast as the page takes them
 
     def show(self) -> None:
         """Put it on screen."""
         self.shown._ipython_display_()
         self.shown.publisher.close()  # here the loop below says when to send
+        self.shown.publisher.confirmations = self.confirmations
 
     def update(self, picture: Picture) -> float:
         """Show it; returns for how many seconds the loop that trains was held up."""

@@ -84,7 +84,7 @@ def test_links_lead_somewhere(name):
 def test_every_verb_that_is_written_down_exists():
     makefile = (tree.ROOT / "Makefile").read_text(encoding="utf-8")
     verbs = set(re.findall(r"^([a-z]+):.*?##", makefile, re.MULTILINE))
-    assert {"help", "lab", "test", "slow", "check", "front", "bench", "newest", "pins", "clean"} == verbs
+    assert {"help", "lab", "test", "slow", "check", "front", "bench", "peers", "newest", "pins", "clean"} == verbs
     for name in ("README.md", "CONTRIBUTING.md"):
         text = (tree.ROOT / name).read_text(encoding="utf-8")
         written = set(re.findall(r"(?:`|^ *)make ([a-z]+)", text, re.MULTILINE))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from bench import live, losses, overhead
+from bench import live, losses, overhead, peer_losses
 from bench.contenders import CONTENDERS, NOUNS, STEPS, Stream, begin, density, record
 from bench.loops import Booked, Held, Loop, interval
 from vergence.record.history import History
@@ -59,9 +61,36 @@ def test_overhead_prints_a_row_and_what_each_measurement_took(tmp_path, capsys):
     assert (tmp_path / "overhead.txt").read_text() == said
 
 
+CONTESTS = peer_losses.contests()
+
+
+@pytest.mark.parametrize("contest", CONTESTS, ids=lambda contest: contest.name)
+def test_every_contender_computes_the_same_loss(contest):
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randn(64, contest.dim, generator=generator)
+    b = a + torch.randn(64, contest.dim, generator=generator)
+    labels = torch.randint(0, 10, (64,), generator=generator)
+    ours = contest.forms["ours"](a, b, labels)
+    assert "plain" in contest.same
+    for form in contest.same:
+        torch.testing.assert_close(contest.forms[form](a, b, labels), ours, rtol=1e-4, atol=1e-4)
+
+
 def test_losses_compares_with_the_plain_chain():
-    row = losses.against_plain(16, 0.2, 3, 0.001)
+    contest = CONTESTS[0]
+    small = replace(contest, forms={form: contest.forms[form] for form in ("ours", "plain")})
+    row = losses.row_of(small, 16, rounds=3, block=0.001)
     assert row["low"] <= row["ratio"] <= row["high"]
+    assert row["best"] == "plain"
+    assert row["alone"]["ours"]["bytes"] >= 0
+    assert "of plain" in losses.line_of(row)
+
+
+def test_what_does_not_fit_stays_out():
+    contest = CONTESTS[0]
+    row = losses.row_of(contest, 2048, rounds=3, block=0.001, limit=10 * 2**20)
+    assert row["alone"]["plain"] is None
+    assert "plain does not fit" in losses.line_of(row)
 
 
 def test_every_contender_is_given_the_same():

@@ -72,7 +72,7 @@ def test_other_than_two_views_can_be_said(tmp_path, what):
         frame = history.frame("similarity/z", BEFORE + 1)
         assert frame.meta["pairs_positive"] == pairs
         assert ("positive" in frame.arrays and int(frame.arrays["positive"].sum()) == pairs) or pairs == 0
-        assert {name for _, name, _ in said(history)} == (set() if fits else {"loss/z"})
+        assert {name for _, name, _ in said(history)} == (set() if fits else {"loss/z", "temperature/z"})
         check_the_rest(history, measured=True)
 
 

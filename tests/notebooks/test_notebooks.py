@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,15 @@ SMALLER = {
         "    if end - begin < 50:": "    if end - begin < 1:",
     },
     "02_where_does_it_look.ipynb": {"run.start(steps=300)": "run.start(steps=2).wait()"},
+    "03_one_batch_thirty_losses.ipynb": {"run.start(steps=150)": "run.start(steps=4).wait()"},
+    "04_what_each_method_does_to_the_sphere.ipynb": {
+        "STEPS = 300": "STEPS = 3",
+        "bare.start(steps=STEPS)": "bare.start(steps=STEPS).wait()",
+    },
 }
+WIDGET = "application/vnd.jupyter.widget-view+json"
+SLIDERS = {"03_one_batch_thirty_losses.ipynb": 1}
+"""Notebooks with widgets of their own that stay: a slider and two choices in one box."""
 
 
 def smaller(path: Path) -> Any:
@@ -49,7 +58,8 @@ def test_it_runs_top_to_bottom(path: Path, tmp_path: Path) -> None:
     client.execute()
     kinds = {kind for cell in made.cells for output in cell.get("outputs", []) for kind in output.get("data", {})}
     assert "image/png" in kinds
-    assert "application/vnd.jupyter.widget-view+json" not in kinds, "the cockpit left no still picture"
+    views = [o for cell in made.cells for o in cell.get("outputs", []) if WIDGET in o.get("data", {})]
+    assert len(views) == SLIDERS.get(path.name, 0), "the cockpit left no still picture"
     assert not [o for cell in made.cells for o in cell.get("outputs", []) if o.output_type == "error"]
 
 
@@ -86,6 +96,38 @@ def test_the_third_notebook_finds_what_was_planted_and_compares_with_nothing(tmp
     assert "offset head: no" in said
 
 
+def test_the_fifth_notebook_reads_six_methods_and_three_without_what_keeps_them_apart(tmp_path: Path) -> None:
+    made = smaller(ROOT / "notebooks" / "04_what_each_method_does_to_the_sphere.ipynb")
+    source = "".join(cell.source for cell in made.cells)
+    for method in ("SimCLR(", "BYOL(", "SimSiam(", "BarlowTwins(", "VICReg(", "LeJEPA("):
+        assert method in source, method
+    NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = "".join(output_text(cell) for cell in made.cells)
+    for words in ("most even: ", "least even: ", "most directions: ", "fewest directions: ", "loss: lower", "kNN: "):
+        assert said.count(words) == 1, words
+    # Three places (z of 2, z and h of 32) with all six, then BYOL and SimSiam beside what is left of them.
+    rows: dict[str, list[list[float]]] = {
+        name: [] for name in ("untrained", "SimCLR", "BYOL", "SimSiam", "Barlow Twins", "VICReg", "LeJEPA")
+    }
+    broken: dict[str, list[list[float]]] = {
+        name: [] for name in ("BYOL, no predictor", "SimSiam, no predictor", "SimSiam, no stop")
+    }
+    for line in said.splitlines():
+        name = line[:22].strip()
+        if name in rows or name in broken:
+            (rows | broken)[name].append([float(number) for number in line[22:].split()])
+    assert [len(found) for found in rows.values()] == [4, 3, 4, 4, 3, 3, 3]
+    assert [len(found) for found in broken.values()] == [2, 1, 1]
+    for alignment, uniformity, spread, rank, knn, linear in itertools.chain(*rows.values(), *broken.values()):
+        assert 0 <= alignment < 2
+        assert -4 < uniformity <= 0
+        assert 0 < spread <= 1.01
+        assert 1 <= rank <= 64
+        assert 0 < knn <= 1
+        assert 0 < linear <= 1
+    assert all(found[0][3] <= 2 for found in rows.values()), "two columns have no more than two directions"
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_it_is_stored_empty_and_small(path: Path) -> None:
     made = json.loads(path.read_text(encoding="utf-8"))
@@ -108,3 +150,16 @@ def test_the_course_lists_every_notebook() -> None:
         question = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"]).splitlines()[0][2:]
         assert path.name in listed
         assert question in listed
+
+
+def test_the_fourth_notebook_asks_all_losses_about_one_batch(tmp_path: Path) -> None:
+    made = smaller(ROOT / "notebooks" / "03_one_batch_thirty_losses.ipynb")
+    NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+    said = "".join(output_text(cell) for cell in made.cells)
+    for words in ("largest of the four: Barlow Twins", "W-MSE refuses this batch", "mean q: ", "most of the three: "):
+        assert said.count(words) == 1, words
+    lines = said.splitlines()
+    values = lines[lines.index(next(line for line in lines if line.startswith("loss "))) + 1 :]
+    assert sum(len(line.split()) >= 4 for line in values[:45]) >= 35
+    (apart,) = [line for line in lines if line.startswith("largest difference between the InfoNCE gradient")]
+    assert float(apart.split()[-1]) < 1e-12

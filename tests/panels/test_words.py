@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.panels import story
+from tests.panels import story, weighing
 from tests.panels.reading import layers, texts
 from vergence_widgets.panels import PANELS, every, place
 from vergence_widgets.panels.spec import Label, Panel, Plot, fixed, number
@@ -24,6 +24,8 @@ def stories():
     yield "one view", story.simclr(300, views=1)
     yield "vicreg", story.vicreg()
     yield "own loop", story.own_loop()
+    yield "weights", weighing.run(240)
+    yield "weights, early", weighing.run(12)
     yield "nothing", story.Clocked({"total_steps": None})
 
 
@@ -33,7 +35,7 @@ def drawn() -> list[tuple[str, Panel]]:
 
 
 def boxes(plot: Plot) -> list[tuple[str, tuple[float, float, float, float]]]:
-    height = plot.share * PLOT_HEIGHT - (18 if plot.y.name else 5) - (34 if plot.show_x else 5)
+    height = plot.share * PLOT_HEIGHT - (18 if plot.y.name else 5) - ((34 if plot.x.name else 20) if plot.show_x else 5)
     room = place.Places(plot.x, plot.y, height)
     return [
         (label.text, room.box(label.x, label.y, place.text_width(label.text, label.bold), label.anchor))
@@ -42,8 +44,8 @@ def boxes(plot: Plot) -> list[tuple[str, tuple[float, float, float, float]]]:
 
 
 def test_panels_are_in_reading_order():
-    nouns = ["loss", "similarity", "spectrum", "projection", "hypersphere", "attention", "probes", "pairs"]
-    assert list(PANELS) == nouns
+    nouns = ["loss", "similarity", "temperature", "spectrum", "projection", "hypersphere", "attention", "probes"]
+    assert list(PANELS) == [*nouns, "pairs"]
 
 
 def test_no_panel_breaks_on_any_story(drawn):
@@ -100,7 +102,7 @@ def test_axes_have_names_ticks_and_labels(drawn):
                 low, high = sorted((axis.low, axis.high))  # an index counts downwards
                 assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in axis.ticks), (name, plot.key)
             if plot.show_x:
-                assert plot.x.name or (plot.x.tick_labels or ("",))[-1].endswith(" steps"), name
+                assert plot.x.name or (plot.x.tick_labels or ("",))[-1].endswith((" steps", ", cosine")), name
 
 
 def test_shares_fill_the_panel(drawn):

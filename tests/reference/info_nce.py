@@ -1,4 +1,4 @@
-"""InfoNCE as equation 1 of He et al. 2019 (arXiv:1911.05722) has it, the keys being the other view."""
+"""InfoNCE as equation 1 of He et al. 2019 (arXiv:1911.05722) has it: the keys are the other view, or a queue."""
 
 from __future__ import annotations
 
@@ -20,3 +20,14 @@ def info_nce(a: Tensor, b: Tensor, temperature: float, weights: Sequence[float] 
         total += own * -math.log(math.exp(cosine(q, keys[i]) / temperature) / denominator)
         weight += own
     return total / weight
+
+
+def moco(a: Tensor, b: Tensor, negatives: Tensor, temperature: float) -> float:
+    """Mean over the queries, rows of a: k+ is the row of b, the other keys are those of the queue."""
+    queries, positives, keys = a.double().tolist(), b.double().tolist(), negatives.double().tolist()
+    total = 0.0
+    for q, own in zip(queries, positives, strict=True):
+        logits = [cosine(q, own) / temperature] + [cosine(q, k) / temperature for k in keys]
+        peak = max(logits)
+        total += math.log(math.fsum(math.exp(logit - peak) for logit in logits)) + peak - logits[0]
+    return total / len(queries)

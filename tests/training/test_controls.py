@@ -118,3 +118,47 @@ def test_the_learning_rate_is_the_optimisers_after_a_checkpoint_was_loaded():
 
 def test_what_is_in_force_are_the_numbers_by_the_key_they_are_recorded_under(controls):
     assert controls.in_force() == {"control/temperature": 0.5, "control/strength": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("loss", "name", "low", "high", "scale"),
+    [
+        (losses.DINO(), "teacher_temperature", 0.01, 1.0, "log"),
+        (losses.DINO(), "momentum", 0.9, 1.0, "linear"),
+        (losses.LeJEPA(), "weight", 0.0, 1.0, "linear"),
+        (losses.SwAV(dim=4), "iterations", 0.0, 10.0, "linear"),
+        (losses.SwAV(dim=4), "epsilon", 0.0005, 0.5, "log"),
+        (losses.BarlowTwins(), "redundancy", 0.00005, 0.05, "log"),
+        (losses.SigLIP(), "bias", -20.0, 20.0, "linear"),
+    ],
+)
+def test_the_knob_of_a_setting_fits_what_it_may_be(loss, name, low, high, scale):
+    made = Controls()
+    made.add_loss(loss)
+    knob = {entry["name"]: entry for entry in made.described()}[name]
+    assert (knob["low"], knob["high"], knob["scale"]) == (pytest.approx(low), pytest.approx(high), scale)
+    assert knob["low"] <= knob["value"] <= knob["high"]
+
+
+def test_asking_what_a_setting_may_be_changes_nothing():
+    loss = losses.LeJEPA()
+    before = loss.settings()
+    Controls().add_loss(loss)
+    assert loss.settings() == before
+
+
+def test_a_coefficient_is_zero_only_where_the_loss_takes_it():
+    made = Controls()
+    made.add_loss(losses.SwAV(dim=4))
+    with pytest.raises(errors.ArgumentError, match=r"epsilon is 0\. It must be a finite number above 0"):
+        made.check("Run.set", "epsilon", 0)
+
+
+def test_a_linear_knob_that_is_not_strict_leaves_it_to_its_setter():
+    made, loss = Controls(), losses.DINO()
+    made.add_loss(loss)
+    assert made.set("momentum", 0.5) == (0.9, 0.5)
+    with pytest.raises(errors.ArgumentError, match=r"momentum is 1\.5"):
+        made.set("momentum", 1.5)
+    with pytest.raises(errors.ArgumentError, match=r"momentum is nan\. It must be a finite number\."):
+        made.check("Run.set", "momentum", float("nan"))

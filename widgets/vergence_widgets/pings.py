@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 __all__ = ["Confirmations", "Pings"]
@@ -79,28 +80,31 @@ class Pings:
 
 
 class Confirmations:
-    """Which frames the page was asked to confirm, which it has shown, and how long it takes to paint one."""
+    """Which frames the page was asked to confirm, which it has shown, and how long it takes to paint one.
 
-    def __init__(self) -> None:
+    every: seconds without a confirmation after which a frame asks for one; 0: every frame does.
+    """
+
+    def __init__(self, every: float = CONFIRM_SECONDS) -> None:
         self.paint = 0.0
         """Seconds from a frame to its pixels, lately."""
-        self._awaited = 0
-        self._shown = 0
-        self._at = 0.0
+        self._every = every
+        self._awaited: list[int] = []
+        self._at = -math.inf
 
     def ask(self, seq: int, now: float, *, key: bool) -> bool:
         """Whether frame `seq` should be confirmed; noted when it should."""
-        asked = key or now - self._at >= CONFIRM_SECONDS
+        asked = key or now - self._at >= self._every
         if asked:
-            self._awaited = seq
+            self._awaited = [*self._awaited[-1:], seq]
         return asked
 
     def shown(self, seq: int, milliseconds: float, now: float) -> None:
         """The page has painted frame `seq`."""
-        self._shown = max(self._shown, seq)
+        self._awaited = [awaited for awaited in self._awaited if awaited > seq]
         self._at = now
         self.paint = 0.7 * self.paint + 0.3 * min(max(milliseconds / 1000, 0.0), 1.0)
 
     def behind(self, sent: int) -> bool:
-        """A frame that should have been confirmed was not, and one more has been sent since."""
-        return sent > self._awaited > self._shown
+        """Two frames that should have been confirmed were not, or one and another has been sent since."""
+        return len(self._awaited) > 1 or (len(self._awaited) == 1 and sent > self._awaited[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -12,10 +12,23 @@ from torch import Tensor
 from vergence import errors, shapes
 from vergence.shapes import Scalar
 
-__all__ = ["Adjustable", "Loss", "check_scale", "check_two_views", "check_weights", "mean_over_pairs", "two_views"]
+__all__ = [
+    "Adjustable",
+    "Base",
+    "Couples",
+    "Loss",
+    "check_scale",
+    "check_two_views",
+    "check_weights",
+    "mean_over_pairs",
+    "sum_of",
+    "two_views",
+]
 
 Weights = Float[Tensor, " batch"]
 Check = Callable[[str, str, float], None]
+Couples = Literal["pairs", "statistics", "nothing"]
+"""What ties the rows of a batch together: their pairs, statistics over them, or nothing."""
 
 
 @runtime_checkable
@@ -35,11 +48,14 @@ class Loss(Protocol):
     views: int
     """How many views it takes."""
 
-    def __call__(self, *views: Tensor) -> Tensor:
-        """The loss, a scalar. NaN in gives NaN out, so that a training loop sees it."""
+    def __call__(self, *views: Tensor, **more: Any) -> Tensor:
+        """The loss, a scalar. NaN in gives NaN out, so that a training loop sees it.
+
+        more: what it takes beside embeddings, by the names in `needs` and `takes` of `Base`: labels, targets, ...
+        """
         ...
 
-    def terms(self, *views: Tensor) -> dict[str, Tensor]:
+    def terms(self, *views: Tensor, **more: Any) -> dict[str, Tensor]:
         """Parts to plot, each multiplied by its coefficient: they add up to the loss."""
         ...
 
@@ -51,8 +67,11 @@ class Loss(Protocol):
         """Its value at a stated good arrangement; None where there is no such value."""
         ...
 
-    def pair_weights(self, *views: Tensor) -> Tensor | None:
-        """dL/ds (V * batch, V * batch), by anchor and partner; None where the loss is no function of cosines."""
+    def pair_weights(self, *views: Tensor, **more: Any) -> Tensor | None:
+        """dL/ds (V * batch, V * batch), by anchor and partner; None where the loss is no function of cosines.
+
+        Called with `negatives` (K, dim) or `targets` it has their columns behind those of the views.
+        """
         ...
 
     def settings(self) -> dict[str, float]:
@@ -93,6 +112,77 @@ class Adjustable:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value:g}' for name, value in self._settings.items())})"
+
+
+class Base(Adjustable):
+    """What most losses do alike: the sum of the terms, and no chance, floor or pair weights unless there are some.
+
+    A loss overrides `terms` and what else it knows. Whatever it remembers between calls (a centre, moving averages)
+    changes in `__call__` while gradients are recorded, and never in `terms` or `pair_weights`.
+    """
+
+    name: str
+    variant: str
+    source: str
+    views: int = 2
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Keywords that must come beside the embeddings: "labels", "index", "targets", "negatives", "groups"."""
+    takes: ClassVar[tuple[str, ...]] = ()
+    """Keywords that may come."""
+    couples: ClassVar[Couples] = "pairs"
+    """"pairs" or "statistics": a batch in pieces is another loss; "nothing": a mean over rows, the same in pieces."""
+    ranges: ClassVar[dict[str, Check]] = {}
+
+    def __call__(self, *views: Tensor, **more: Any) -> Tensor:
+        """The sum of `terms`."""
+        return sum_of(self.terms(*views, **more))
+
+    def terms(self, *views: Tensor, **more: Any) -> dict[str, Tensor]:
+        """Parts to plot; they add up to the loss."""
+        raise NotImplementedError
+
+    def chance(self, batch: int, dim: int) -> float | None:
+        """None: this loss has no such value. Raises ArgumentError."""
+        check_scale(f"{type(self).__name__}.chance", batch, dim)
+        return None
+
+    def floor(self, batch: int, dim: int) -> float | None:
+        """None: this loss has no such value. Raises ArgumentError."""
+        check_scale(f"{type(self).__name__}.floor", batch, dim)
+        return None
+
+    def pair_weights(self, *views: Tensor, **more: Any) -> Tensor | None:
+        """None: this loss is no function of cosines."""
+        del views, more
+        return None
+
+    def given(self, more: dict[str, Any]) -> dict[str, Any]:
+        """What came beside the embeddings, with None for what may be left out.
+
+        Raises ArgumentError for a keyword that this loss does not know, or that it needs and did not get.
+        """
+        known = (*self.needs, *self.takes)
+        for name in more:
+            if name not in known:
+                raise errors.UnknownName(self.name, name, known, "keyword")
+        for name in self.needs:
+            if more.get(name) is None:
+                shown = ", ".join(f"{word}={word}" for word in self.needs)
+                raise errors.ArgumentError(f"{self.name}: {name} is missing. Call it as loss(z1, z2, {shown}).")
+        return {name: more.get(name) for name in known}
+
+    def reference_words(self, batch: int, dim: int) -> dict[str, str]:
+        """No words, as there are no lines."""
+        check_scale(f"{type(self).__name__}.reference_words", batch, dim)
+        return {}
+
+
+def sum_of(terms: dict[str, Tensor]) -> Tensor:
+    """The loss, of its terms."""
+    first, *rest = terms.values()
+    for term in rest:
+        first = first + term
+    return first
 
 
 def two_views(loss: str, views: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from vergence import shapes
 from vergence.geometry import at_least_single, full_precision, log_moment
 from vergence.losses.loss import (
-    Adjustable,
+    Base,
     Check,
     Weights,
     check_scale,
@@ -52,7 +52,7 @@ def nt_xent(a: Embeddings, b: Embeddings, *, temperature: float, weights: Weight
     return pull + push
 
 
-class NTXent(Adjustable):
+class NTXent(Base):
     """NT-Xent as an object: the loss, its terms, its scale and its pair weights.
 
     temperature: > 0; 0.5 as in the paper's CIFAR-10 experiments (its ImageNet runs use 0.1).
@@ -74,13 +74,9 @@ class NTXent(Adjustable):
         """T; change it with `set`."""
         return self._settings["temperature"]
 
-    def __call__(self, *views: Tensor) -> Tensor:
-        """`nt_xent` of the two views."""
-        a, b = two_views(self.name, views)
-        return nt_xent(a, b, temperature=self.temperature)
-
-    def terms(self, *views: Tensor) -> dict[str, Tensor]:
+    def terms(self, *views: Tensor, **more: Any) -> dict[str, Tensor]:
         """`pull`, -mean s_ip / T: falls as partners meet, to -1/T. `push`, the rest: falls as others part."""
+        self.given(more)
         pull, push = _terms(self.name, *two_views(self.name, views), self.temperature, None)
         return {"pull": pull, "push": push}
 
@@ -103,7 +99,7 @@ class NTXent(Adjustable):
         check_scale("NTXent.floor", batch, dim)
         return above_one(2 * batch - 2, self.temperature, dim)
 
-    def pair_weights(self, *views: Tensor) -> Float[Tensor, "rows rows"]:
+    def pair_weights(self, *views: Tensor, **more: Any) -> Float[Tensor, "rows rows"]:
         r"""How hard the loss moves each cosine: dL/ds, anchors down, partners across.
 
             w_ij = (softmax_ij - [j is i's partner]) / (2N T),   softmax over j != i
@@ -115,6 +111,7 @@ class NTXent(Adjustable):
         Raises as `nt_xent`. Computed on detached input.
         Source: Wang & Liu 2020, arXiv:2012.09740, section 3, there for one anchor.
         """
+        self.given(more)
         a, b = two_views(self.name, views)
         check_two_views(self.name, a, b)
         n = len(a)

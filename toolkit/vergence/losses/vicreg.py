@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from vergence import shapes
 from vergence.geometry import at_least_single, full_precision
-from vergence.losses.loss import Adjustable, Check, check_scale, check_two_views, two_views
+from vergence.losses.loss import Base, Check, Couples, check_scale, check_two_views, sum_of, two_views
 from vergence.shapes import Embeddings, Scalar
 
 __all__ = ["VICReg", "covariance", "invariance", "variance", "vicreg"]
@@ -47,7 +47,7 @@ def vicreg(
     weights = {"invariance": invariance_weight, "variance": variance_weight, "covariance": covariance_weight}
     for name, value in weights.items():
         shapes.check_nonnegative("vicreg", f"{name}_weight", value)
-    return _sum(_terms("vicreg", a, b, weights))
+    return sum_of(_terms("vicreg", a, b, weights))
 
 
 def invariance(a: Embeddings, b: Embeddings) -> Scalar:
@@ -105,7 +105,7 @@ def covariance(z: Embeddings) -> Scalar:
         return (c - torch.diag(c.diagonal())).square().sum() / z.shape[1]
 
 
-class VICReg(Adjustable):
+class VICReg(Base):
     """VICReg as an object: the loss, its three terms and its scale.
 
     invariance, variance, covariance: weights, >= 0; the defaults are the authors'.
@@ -117,6 +117,7 @@ class VICReg(Adjustable):
     variant = "variance halved over the views, mean over columns, unbiased variance"
     source = "Bardes et al. 2021, arXiv:2105.04906"
     views = 2
+    couples: ClassVar[Couples] = "statistics"
     ranges: ClassVar[dict[str, Check]] = dict.fromkeys(
         ("invariance", "variance", "covariance"), shapes.check_nonnegative
     )
@@ -124,12 +125,9 @@ class VICReg(Adjustable):
     def __init__(self, invariance: float = 25.0, variance: float = 25.0, covariance: float = 1.0) -> None:
         super().__init__(invariance=invariance, variance=variance, covariance=covariance)
 
-    def __call__(self, *views: Tensor) -> Tensor:
-        """`vicreg` of the two views."""
-        return _sum(self.terms(*views))
-
-    def terms(self, *views: Tensor) -> dict[str, Tensor]:
+    def terms(self, *views: Tensor, **more: Any) -> dict[str, Tensor]:
         """`invariance`, `variance` (mean of both views) and `covariance` (sum), each times its weight."""
+        self.given(more)
         return _terms(self.name, *two_views(self.name, views), self.settings())
 
     def chance(self, batch: int, dim: int) -> float:
@@ -156,8 +154,9 @@ class VICReg(Adjustable):
         v = 1.0 if slope <= hinge else (hinge / slope) ** (2 / 3)
         return hinge * (1 - math.sqrt(v)) + 2 * off_diagonal * v**2 * rest
 
-    def pair_weights(self, *views: Tensor) -> None:
+    def pair_weights(self, *views: Tensor, **more: Any) -> None:
         """None: VICReg is no function of cosines. Raises ShapeError."""
+        self.given(more)
         two_views(self.name, views)
 
     def reference_words(self, batch: int, dim: int) -> dict[str, str]:
@@ -173,7 +172,3 @@ def _terms(call: str, a: Tensor, b: Tensor, weights: dict[str, float]) -> dict[s
         "variance": weights["variance"] * (variance(a) + variance(b)) / 2,
         "covariance": weights["covariance"] * (covariance(a) + covariance(b)),
     }
-
-
-def _sum(terms: dict[str, Tensor]) -> Tensor:
-    return terms["invariance"] + terms["variance"] + terms["covariance"]

@@ -46,6 +46,7 @@ from vergence.metrics.spectrum import (
     stable_rank,
     unit_spread,
 )
+from vergence.metrics.temperature import Temperature, temperature
 
 __all__ = [
     "BINS",
@@ -63,6 +64,7 @@ __all__ = [
     "Similarity",
     "Sinks",
     "Spectrum",
+    "Temperature",
     "alignment",
     "attention",
     "compare",
@@ -86,6 +88,7 @@ __all__ = [
     "sinks",
     "spectrum",
     "stable_rank",
+    "temperature",
     "tolerance",
     "uniform_distance",
     "uniform_entropy",

@@ -13,6 +13,7 @@ import torch
 
 from vergence import errors
 from vergence.losses import Loss
+from vergence.methods import Learner
 
 __all__ = ["Control", "Controls"]
 
@@ -40,6 +41,8 @@ class Control:
     """What marks call it: `τ 0.5 → 0.2`."""
     may_be_zero: bool = False
     """0 is allowed, though a logarithmic slider has no place for it: a term of a loss can be switched off."""
+    strict: bool = True
+    """The ends of a linear slider are the ends of what is allowed; False: its setter says what is."""
 
 
 def learning_rate(value: float) -> Control:
@@ -52,20 +55,44 @@ def learning_rate(value: float) -> Control:
     )  # fmt: skip
 
 
-def temperature(value: float) -> Control:
-    """The temperature τ of a loss over cosines."""
+def temperature(value: float, name: str = "temperature") -> Control:
+    """The temperature τ of a loss over cosines; `teacher_temperature` is `τ teacher` in marks."""
+    whose = name.removesuffix("temperature").strip("_").replace("_", " ")
     return Control(
-        "temperature", "Temperature", "τ, log", scale="log", low=0.01, high=1.0, ticks=(0.01, 0.1, 1.0),
-        default=value, digits=2, symbol="τ",
+        name, _in_words(name), "τ, log", scale="log", low=0.01, high=1.0, ticks=(0.01, 0.1, 1.0),
+        default=value, digits=2, symbol=f"τ {whose}".strip(),
     )  # fmt: skip
 
 
-def coefficient(name: str, value: float) -> Control:
-    """The weight of one term of a loss."""
+def momentum(name: str, value: float) -> Control:
+    """The share of an average that stays at each step: of a teacher's weights, of a centre. Near 1 it moves slowly."""
+    return Control(
+        name, "Teacher EMA" if name == "ema" else _in_words(name), "share kept per step", low=0.9, high=1.0,
+        ticks=(0.9, 0.95, 0.99, 1.0), default=value, digits=4, symbol=name, strict=False,
+    )  # fmt: skip
+
+
+def share(name: str, value: float) -> Control:
+    """A number from 0 to 1, such as the weight of one of two parts."""
+    return Control(
+        name, _in_words(name), "share, 0 to 1", low=0.0, high=1.0, ticks=(0.0, 0.25, 0.5, 0.75, 1.0), default=value,
+        digits=3, symbol=name, strict=False,
+    )  # fmt: skip
+
+
+def switch(name: str, value: str) -> Control:
+    """On or off."""
+    return Control(
+        name, _in_words(name), "on or off", kind="choice", options=("on", "off"), default=value, symbol=_plain(name)
+    )
+
+
+def coefficient(name: str, value: float, *, zero: bool = True) -> Control:
+    """The weight of one term of a loss. zero: it may be switched off."""
     base = value if value > 0 else 1.0
     return Control(
-        name, name.capitalize(), "coefficient, log", scale="log", low=base / 100, high=base * 10,
-        ticks=(base / 100, base / 10, base, base * 10), default=value, digits=2, symbol=name, may_be_zero=True,
+        name, _in_words(name), "coefficient, log", scale="log", low=base / 100, high=base * 10,
+        ticks=(base / 100, base / 10, base, base * 10), default=value, digits=2, symbol=name, may_be_zero=zero,
     )  # fmt: skip
 
 
@@ -83,6 +110,45 @@ def positives(options: tuple[str, ...], value: str) -> Control:
         "positives", "Positives", "the pairs pulled together", kind="choice", options=options, default=value,
         symbol="positives",
     )  # fmt: skip
+
+
+def bias(name: str, value: float) -> Control:
+    """A number of any sign."""
+    reach = max(1.0, 2 * abs(value))
+    return Control(
+        name, _in_words(name), "any sign", low=-reach, high=reach, ticks=(-reach, 0.0, reach), default=value,
+        digits=2, symbol=name, strict=False,
+    )  # fmt: skip
+
+
+def rounds(name: str, value: float) -> Control:
+    """How often something is repeated."""
+    high = max(10.0, 2 * value)
+    return Control(
+        name, _in_words(name), "rounds", low=0.0, high=high, ticks=(0.0, high / 2, high), default=value, digits=0,
+        symbol=name, strict=False,
+    )  # fmt: skip
+
+
+def setting(name: str, value: float, allows: Callable[[float], bool] | None = None) -> Control:
+    """The knob of a setting of a loss or a method, by its name and by what it may be.
+
+    allows: whether a value may be set; None: not known.
+    """
+    last = name.rpartition("_")[2]
+    if last == "temperature":
+        return temperature(value, name)
+    if last in ("momentum", "ema") and 0 <= value <= 1:
+        return momentum(name, value)
+    if name == "iterations":
+        return rounds(name, value)
+    if allows is None:
+        return coefficient(name, value)
+    if allows(-1.0):
+        return bias(name, value)
+    if not allows(1.5) and 0 <= value <= 1:
+        return share(name, value)
+    return coefficient(name, value, zero=allows(0.0))
 
 
 class Controls:
@@ -123,7 +189,9 @@ class Controls:
                 f"{call}: {name} is {value!r}. It must be a finite number{least}; the slider goes from "
                 f"{control.low:g} to {control.high:g}."
             )
-        if control.scale == "linear" and not control.low <= number <= control.high:
+        if control.scale == "linear" and not control.strict and not math.isfinite(number):
+            raise errors.ArgumentError(f"{call}: {name} is {value!r}. It must be a finite number.")
+        if control.scale == "linear" and control.strict and not control.low <= number <= control.high:
             raise errors.ArgumentError(
                 f"{call}: {name} is {value!r}. It must lie between {control.low:g} and {control.high:g}."
             )
@@ -149,8 +217,15 @@ class Controls:
     def add_loss(self, loss: Loss) -> None:
         """Offer what a loss lets be changed: its temperature, or the coefficients of its terms."""
         for name, value in loss.settings().items():
-            knob = temperature(value) if name == "temperature" else coefficient(name, value)
+            knob = setting(name, value, _allows(loss, name))
             self.add(knob, partial(_setting, loss, name), partial(loss.set, name))
+
+    def add_learner(self, learner: Learner) -> None:
+        """Offer what a method lets be changed beside its loss: a teacher's momentum, a switch."""
+        for name, value in learner.settings().items():
+            self.add(setting(name, value), partial(_setting, learner, name), partial(learner.set, name))
+        for name, turned in learner.choices().items():
+            self.add(switch(name, turned), partial(_choice, learner, name), partial(learner.set, name))
 
     def add_learning_rate(self, optimiser: torch.optim.Optimizer) -> None:
         """Offer the learning rate; parameter groups keep their ratios to one another."""
@@ -180,8 +255,37 @@ class Controls:
         return self._knobs[name]
 
 
-def _setting(loss: Loss, name: str) -> float:
-    return loss.settings()[name]
+def _setting(part: Loss | Learner, name: str) -> float:
+    return part.settings()[name]
+
+
+def _choice(learner: Learner, name: str) -> str:
+    return learner.choices()[name]
+
+
+def _allows(loss: Loss, name: str) -> Callable[[float], bool] | None:
+    """Whether a loss would take a value: asked of the check that it keeps for the setting, so nothing is changed."""
+    check = getattr(loss, "ranges", {}).get(name)
+    if check is None:
+        return None
+
+    def allows(value: float) -> bool:
+        try:
+            check(loss.name, name, value)
+        except errors.VergenceError:
+            return False
+        return True
+
+    return allows
+
+
+def _plain(name: str) -> str:
+    """`stop_gradient` as `stop gradient`."""
+    return name.replace("_", " ")
+
+
+def _in_words(name: str) -> str:
+    return _plain(name)[:1].upper() + _plain(name)[1:]
 
 
 def _short(value: Any) -> str:

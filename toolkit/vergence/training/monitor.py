@@ -153,6 +153,7 @@ class Monitor:
         labels: Labels = None,
         positives: Positives = None,
         inputs: object = None,
+        more: object = None,
         step: Step = None,
     ) -> None:
         """Hand over one training step: after `backward()`, before `optimiser.step()`.
@@ -164,6 +165,8 @@ class Monitor:
             labels: `(batch,)` integers, for what needs them; one tensor or None per view where batches differ.
             positives: who is whose positive; see `vergence.geometry.pairs`. Row i of each view without it.
             inputs: what the model saw, one tensor per view: the pairs panel shows them.
+            more: what the objective was called with beside the views: `{"targets": (t1, t2)}`. Labels that were handed
+                over reach an objective that needs them.
             step: its number, counted from 1 or from 0; counted here without it.
 
         Bad input becomes a mark in the panels and in the History, never an exception.
@@ -180,7 +183,7 @@ class Monitor:
             text = "The record was closed before this step; from here on it is kept in memory only. Make a new Monitor."
             self.observer.mark("closed", text, number)
         self.observer.observe(
-            views, step=number, h=h, loss=loss, labels=labels, positives=positives, inputs=inputs,
+            views, step=number, h=h, loss=loss, labels=labels, positives=positives, inputs=inputs, more=more,
             in_force=self.controls.in_force(),
         )  # fmt: skip
         if not self.steering.gate(number + 1):

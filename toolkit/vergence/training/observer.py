@@ -26,7 +26,9 @@ from vergence.training.later import Later
 from vergence.training.looks import Looks
 from vergence.training.measures import Measured, Sample
 from vergence.training.measures import step as measure
+from vergence.training.measures.parts import Called, Parts
 from vergence.training.measures.spectrum import measure_spectrum
+from vergence.training.measures.temperature import Shares
 from vergence.training.randomness import generator
 from vergence.training.reference import Reference
 from vergence.training.threads import OneThread
@@ -50,6 +52,8 @@ OF_STEP: dict[str, Callable[[Sample], Measured]] = {
     "spectrum": measure_spectrum,
 }
 """What is measured on the embeddings of a step, at every place."""
+OF_LOSS = ("loss", "temperature")
+"""What is measured by calling the objective as the step called it."""
 QUIET_STEPS = 500
 """The same mark is not recorded again within so many steps."""
 RELAPSE_STEPS = 20
@@ -82,6 +86,8 @@ class Observer:
         self.history = history
         self.budget = budget or Budget()
         self.objective = objective if isinstance(objective, Loss) else None
+        self._parts = None if self.objective is None else Parts(self.objective)
+        self._shares = None if self.objective is None else Shares(self.objective)
         self.looks = Looks(model, reference, projector=projector, seed=seed)
         self.outside: list[Callable[[], float]] = []
         """Seconds that other threads have spent on watching: the writer's, the publisher's."""
@@ -89,8 +95,6 @@ class Observer:
         self._later = Later()
         self._step = 0
         self._offset = 0
-        self._scale: tuple[object, ...] = ()
-        self._settings: dict[str, float] | None = None
         self._in_force: dict[str, float] = {}
         self._marked: dict[tuple[str, str], int] = {}
         self._failing: dict[str, str] = {}
@@ -134,9 +138,15 @@ class Observer:
         labels: Labels = None,
         positives: Positives = None,
         inputs: object = None,
+        called: Called | None = None,
+        more: object = None,
         in_force: Mapping[str, float] | None = None,
     ) -> None:
-        """Record one step. Never raises on what it was given."""
+        """Record one step. Never raises on what it was given.
+
+        called: what the loss was called with, where that is not the views. more: keywords of a user's loss beside
+        the views.
+        """
         named = map(str, h) if isinstance(h, Mapping) else ["h"] if h is not None else []
         self.begin(step - 1, {*named, *(["z"] if views else [])})
         began = time.perf_counter()
@@ -148,7 +158,8 @@ class Observer:
             self._loss(loss, step, scalars)
             if scalars:
                 self.history.add_scalars(step, scalars)
-            measuring = self._measure(tuple(views), step, h, labels, positives, inputs)
+            measure_loss = partial(self._loss_parts, tuple(views), called, more, step)
+            measuring = self._measure(tuple(views), step, h, labels, positives, inputs, measure_loss)
             self._tell_cost(step)
         except Exception as error:  # a view may fail; the run may not
             self._fail("observer", "measuring", error, step)
@@ -245,15 +256,16 @@ class Observer:
         labels: Labels,
         positives: Positives,
         inputs: object,
+        measure_loss: Callable[[str, Labels], Measured],
     ) -> float:
-        changed = self._settings_changed()
+        changed = self._parts is not None and self._parts.changed()
         if not self.budget.asks() and not changed:
             return 0.0
         places = self._places(views, h)
         seen = self._checked_inputs(inputs, step)
         names = [f"{metric}/{place}" for place in places for metric in OF_STEP]
         if views and self.objective is not None:
-            names.append("loss/z")
+            names += ["loss/z", "temperature/z"]
         names += self.looks.names(inputs=seen is not None, places=places)
         due = self.budget.due(names, step)
         if changed and "loss/z" in names and "loss/z" not in due:
@@ -272,7 +284,10 @@ class Observer:
                 rows = places.get(place, ())
                 detached = tuple(view.detach() if isinstance(view, Tensor) else view for view in rows)
                 sample = Sample(place, detached, labels, positives, self._generator)
-                self._record(name, place, step, partial(self._make, metric, name, step, sample, seen))
+                make = partial(self._make, metric, name, step, sample, seen)
+                if metric in OF_LOSS:
+                    make = partial(measure_loss, metric, labels)
+                self._record(name, place, step, make)
                 seconds = time.perf_counter() - began
                 spent += seconds
                 self.budget.charge(name, seconds)
@@ -281,14 +296,7 @@ class Observer:
     def _make(self, metric: str, name: str, step: int, sample: Sample, seen: tuple[Tensor, ...] | None) -> Measured:
         if metric in OF_STEP:
             return OF_STEP[metric](sample)
-        if metric == "loss":
-            return self._loss_parts(sample.views)
         return self.looks.make(name, step, seen, sample)
-
-    def _settings_changed(self) -> bool:
-        settings = None if self.objective is None else self.objective.settings()
-        changed, self._settings = settings != self._settings, settings
-        return changed
 
     def _record(self, name: str, place: str, step: int, make: Callable[[], Measured]) -> None:
         try:
@@ -306,18 +314,20 @@ class Observer:
         for what, text in found.marks.items():
             self.mark(what, text, step, about=place)
 
-    def _loss_parts(self, views: tuple[View, ...]) -> Measured:
-        if self.objective is None:
+    def _loss_parts(
+        self, views: tuple[View, ...], called: Called | None, more: object, step: int, metric: str, labels: Labels
+    ) -> Measured:
+        if self._parts is None or self._shares is None:
             return Measured()
-        found = measure.measure_terms(self.objective, views)  # refuses what is no (batch, dim), in words
-        batch, dim = views[0].shape
-        scale = (batch, dim, *self.objective.settings().items())
-        if scale != self._scale:
-            self._scale = scale
-            scalars, words = measure.loss_scale(self.objective, batch, dim)
-            found.scalars.update(scalars)
-            self.history.describe(loss_words=words, batch=batch, dim=dim)
-        return found
+        if called is None:
+            self._parts.check(views)  # refuses what is no (batch, dim), in words
+            if not isinstance(more, Mapping | None):
+                text = f"more is a {type(more).__name__}. It must be a dict of keywords: more={{'targets': (t1, t2)}}."
+                self.mark("more", text, step)
+            called = Called(views, more if isinstance(more, Mapping) else {})
+        if metric == "temperature":
+            return self._shares.measure(called, labels, self._generator)
+        return self._parts.measure(called, labels)
 
     def _places(self, views: tuple[Any, ...], h: object) -> dict[str, tuple[Any, ...]]:
         places: dict[str, tuple[Any, ...]] = {"z": views} if views else {}

@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["OwnRandomness", "generator", "is_ours", "may_draw"]
+__all__ = ["OwnRandomness", "generator", "is_ours", "loss_draws", "may_draw"]
 
 
 def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
@@ -142,3 +142,8 @@ def may_draw(module: nn.Module) -> bool:
         elif not is_ours(part):
             return True
     return False
+
+
+def loss_draws(loss: object) -> bool:
+    """A loss of ours draws where it has a `generator`, which may be None; anybody else's may draw."""
+    return not is_ours(loss) or hasattr(loss, "generator")

@@ -15,6 +15,7 @@ from vergence.training import controls as knobs
 from vergence.training import saving
 from vergence.training.budget import Budget
 from vergence.training.controls import Controls
+from vergence.training.measures.parts import Called
 from vergence.training.observer import Observer
 from vergence.training.reference import Reference
 from vergence.training.steering import Steering
@@ -77,6 +78,7 @@ class Session:
         views, source = trainer.views, trainer.source
         self.controls.add_learning_rate(trainer.optimiser)
         self.controls.add_loss(trainer.loss)
+        self.controls.add_learner(trainer.learner)
         if hasattr(views, "strength"):
             control = knobs.strength(views.strength)
             self.controls.add(control, lambda: views.strength, lambda value: setattr(views, "strength", value))
@@ -117,6 +119,7 @@ class Session:
             labels=taken.labels,
             positives=taken.positives,
             inputs=taken.inputs,
+            called=Called(taken.given, taken.more, taken.random),
             in_force=self.controls.in_force(),
         )
         if taken.skipped:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vergence import errors, shapes
 from vergence.data import DatasetSource, Source
-from vergence.methods import Recipe
-from vergence.training.randomness import OwnRandomness, generator, is_ours, may_draw
+from vergence.methods import Batch, Learner, Outputs, Recipe
+from vergence.training.randomness import OwnRandomness, generator, is_ours, loss_draws, may_draw
 
 __all__ = ["Taken", "Trainer"]
 
@@ -36,8 +37,14 @@ class Taken:
     """Group ids, where samples of a batch may belong together; None: each sample is its own group."""
     skipped: bool
     """The loss was not finite, so the weights were left as they were."""
-    inputs: tuple[Tensor, ...] = ()
-    """The views, as the model saw them."""
+    inputs: tuple[Tensor, ...] | None = ()
+    """The views, as the model saw them; None where its `forward` cannot embed all of them again."""
+    given: tuple[Tensor, ...] = ()
+    """What the loss was called with."""
+    more: dict[str, Any] = field(default_factory=dict)
+    """The keywords it was called with."""
+    random: Tensor | None = None
+    """Where random numbers stood when it was called; None: it draws none."""
 
 
 class Trainer:
@@ -48,14 +55,22 @@ class Trainer:
     """
 
     def __init__(self, recipe: Recipe, source: Source, *, seed: int, batch: int, device: torch.device) -> None:
-        self.loss = copy.deepcopy(recipe.loss)
         self.source = copy.copy(source)
-        self.views = recipe.views_for(source.item_shape)
+        self.views = recipe.views_on(source)
+        # A pair of two kinds (an image and its words) has views of its own for each.
+        self._views_of = tuple(getattr(self.views, "parts", ())) or (self.views,)
         self.batch = min(batch, len(source))
         self.device = device
         with OwnRandomness(generator(seed, "model")):
-            self.learner = recipe.build(source.item_shape).to(device)
+            self.learner = recipe.build_on(source).to(device)
+            self.loss = recipe.loss_for(self.learner)
+            if isinstance(self.loss, nn.Module):
+                self.loss.to(device)
+        self.learner.joined(self.loss)
         self.optimiser = recipe.optimiser(self.learner)
+        self._train_loss_too()
+        self._wanted = tuple(dict.fromkeys((*getattr(self.loss, "needs", ()), *getattr(self.loss, "takes", ()))))
+        self._check_labels()
         self._data = generator(seed, "data")
         self._views = generator(seed, "views", device)
         self._inside = generator(seed, "dropout", device)
@@ -63,27 +78,42 @@ class Trainer:
         # since a batch of items is many small operations.
         self._items_draw = isinstance(self.source, DatasetSource)
         self._batches = 0
-        self._views_draw, self._model_draws = not is_ours(self.views), may_draw(self.learner)
-        self._loss_draws = not is_ours(self.loss)
+        self._views_draw = not all(is_ours(part) for part in self._views_of)
+        self._model_draws = may_draw(self.learner) or self.learner.draws
+        self._begins = type(self.learner).begin is not Learner.begin
+        self._loss_draws = loss_draws(self.loss)
+        self._batches_of = copy.deepcopy(recipe.batches)
         self._order = torch.empty(0, dtype=torch.long)
         self._bad = 0
+        self._steps = 0
 
     def step(self) -> Taken:
         """One step: batch, views, forward, backward, update.
 
-        Raises ShapeError when the loss is not one number; whatever else goes wrong in data, model or loss
-        passes through.
+        Raises ShapeError when the loss is not one number, or the model does not return a row per item; whatever
+        else goes wrong in data, model or loss passes through.
         """
+        self._steps += 1
+        with self._own(self._inside, self._begins):
+            self.learner.begin(self._steps, self.source)
         index = self._next_batch()
         items = self._items(index)
         with self._own(self._views, self._views_draw):
-            views = tuple(self.views(item.to(self.device), self._views) for item in items)
+            # Whoever wants more than two views gets them of both items in turn.
+            views = tuple(
+                self._views_of[number % len(self._views_of)](items[number % len(items)].to(self.device), self._views)
+                for number in range(self.loss.views)
+            )
+        batch = self._known(index)
         with self._own(self._inside, self._model_draws):
-            h, z = self.learner(torch.cat(views))
-        self._check_rows(h=h, z=z, items=len(index), views=len(views))
-        embedded = z.split(len(index))
+            outputs = self.learner.embed(views, batch)
+        self._check_rows(outputs, items=len(index))
+        more = outputs.more | {
+            name: value for name, value in self._beside(batch).items() if outputs.more.get(name) is None
+        }
+        random = self._random()
         with self._own(self._inside, self._loss_draws):
-            found: object = self.loss(*embedded)
+            found: object = self.loss(*outputs.given, **more)
         if not isinstance(found, Tensor) or found.numel() != 1:
             raise errors.ShapeError(
                 f"{type(self.loss).__name__} returned {shapes.shape_of(found)}. A loss is one number; "
@@ -98,10 +128,51 @@ class Trainer:
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
+            with torch.no_grad(), self._own(self._inside, self.learner.draws):
+                self.learner.updated(outputs, batch)
+        return Taken(
+            outputs.z, outputs.h, loss.detach(), batch.labels, batch.groups, skipped,
+            views if self.learner.takes_every_view else None, outputs.given, more, random,
+        )  # fmt: skip
+
+    def _random(self) -> Tensor | None:
+        """The state of the generator that the loss is about to draw from."""
+        if not self._loss_draws:
+            return None
+        own = getattr(self.loss, "generator", None)
+        state: Tensor = (own if isinstance(own, torch.Generator) else self._inside).get_state()
+        return state
+
+    def _train_loss_too(self) -> None:
+        """What is learned inside the loss (prototypes, a temperature) is moved by the same optimiser."""
+        if not isinstance(self.loss, nn.Module):
+            return
+        there = {id(value) for group in self.optimiser.param_groups for value in group["params"]}
+        own = [value for value in self.loss.parameters() if value.requires_grad and id(value) not in there]
+        if own:
+            self.optimiser.add_param_group({"params": own})
+
+    def _check_labels(self) -> None:
+        if "labels" in getattr(self.loss, "needs", ()) and self.source.label_of(torch.arange(1)) is None:
+            raise errors.ArgumentError(
+                f"{self.loss.name} needs labels, and {self.source.name} has none. "
+                "Hand over both: Run(method, data=(x, labels))."
+            )
+
+    def _known(self, index: Tensor) -> Batch:
+        # After the items were read: a Dataset knows the labels of what it has read.
         labels = self.source.label_of(index)
-        group = getattr(self.source, "positives_of", None)
-        positives = None if group is None else group(index)
-        return Taken(embedded, h.split(len(index)), loss.detach(), labels, positives, skipped, views)
+        find = getattr(self.source, "positives_of", None)
+        groups = None if find is None else find(index)
+        return Batch(index.to(self.device), self._there(labels), self._there(groups), self._steps)
+
+    def _there(self, values: Tensor | None) -> Tensor | None:
+        return None if values is None else values.to(self.device)
+
+    def _beside(self, batch: Batch) -> dict[str, Tensor]:
+        """Of what is known of the batch, the part that the loss wants."""
+        known = {"labels": batch.labels, "index": batch.index, "groups": batch.groups}
+        return {name: value for name, value in known.items() if name in self._wanted and value is not None}
 
     def check(self) -> None:
         """Raise when the loss has not been finite for too long."""
@@ -122,13 +193,15 @@ class Trainer:
         return items
 
     @staticmethod
-    def _check_rows(*, h: object, z: object, items: int, views: int) -> None:
-        for name, rows in (("h", h), ("z", z)):
-            if not isinstance(rows, Tensor) or rows.ndim == 0 or len(rows) != views * items:
-                raise errors.ShapeError(
-                    f"The model turned {views} views of {items} items into {name} of {shapes.shape_of(rows)}. It must "
-                    f"return one row per item and view: ({views * items}, dim)."
-                )
+    def _check_rows(outputs: Outputs, *, items: int) -> None:
+        views: tuple[tuple[str, tuple[object, ...]], ...] = (("h", outputs.h), ("z", outputs.z))
+        for name, parts in views:
+            for rows in parts:
+                if not isinstance(rows, Tensor) or rows.ndim == 0 or len(rows) != items:
+                    raise errors.ShapeError(
+                        f"The model turned {items} items into {name} of {shapes.shape_of(rows)}. It must return one "
+                        f"row per item in each view: ({items}, dim)."
+                    )
 
     @staticmethod
     def _own(source: torch.Generator, draws: bool) -> AbstractContextManager[object]:
@@ -136,6 +209,17 @@ class Trainer:
 
     def _next_batch(self) -> Tensor:
         if len(self._order) < self.batch:
-            self._order = torch.randperm(len(self.source), generator=self._data)
+            self._order = self._next_order()
         index, self._order = self._order[: self.batch], self._order[self.batch :]
         return index
+
+    def _next_order(self) -> Tensor:
+        if self._batches_of is None:
+            return torch.randperm(len(self.source), generator=self._data)
+        order: object = self._batches_of(self.source, self.batch, self._data)
+        if not isinstance(order, Tensor) or order.ndim != 1 or len(order) < self.batch:
+            raise errors.ShapeError(
+                f"batches returned {shapes.shape_of(order)}. It must return positions of samples in one row, at least "
+                f"one batch of them: ({self.batch},)."
+            )
+        return order

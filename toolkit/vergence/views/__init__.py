@@ -8,7 +8,9 @@ whole batches, and takes all its random numbers from the generator it is given.
 from __future__ import annotations
 
 from vergence.views.base import Identity, Views
+from vergence.views.each import Each
 from vergence.views.images import Images
 from vergence.views.vectors import Vectors
+from vergence.views.words import Words
 
-__all__ = ["Identity", "Images", "Vectors", "Views"]
+__all__ = ["Each", "Identity", "Images", "Vectors", "Views", "Words"]

@@ -6,7 +6,7 @@
 import { Assets, type AssetMessage } from "./assets.ts";
 import { Board } from "./board.ts";
 import { Commands } from "./commands.ts";
-import { ControlsView } from "./controls.ts";
+import { ControlsView, refusal } from "./controls.ts";
 import { h, setAttribute, setText, show } from "./dom.ts";
 import { HeaderView } from "./header.ts";
 import { HelpView } from "./help.ts";
@@ -15,14 +15,12 @@ import { Keys } from "./keys.ts";
 import { nearest } from "./notches.ts";
 import { NoticesView } from "./notices.ts";
 import { Page } from "./page.ts";
+import { Painted } from "./painted.ts";
 import type { Drawn, Host } from "./panel.ts";
 import { Feed, unpack, type CommandName, type Frame, type FromKernel, type Notice, type ToKernel } from "./protocol.ts";
 import { readTokens, type Tokens } from "./theme.ts";
 import { TimelineView } from "./timeline.ts";
 
-/** Of so many animation frames in a row, one waits for the picture before it to reach the screen. */
-const PAINT_FRAMES = 3;
-const FRAME_MS = 1000 / 60;
 const KEY_EVERY_MS = 1000;
 
 /** What a test, or a curious reader, can ask of the root element: `root.vergence`. */
@@ -89,7 +87,7 @@ export class Cockpit {
       live: send !== null,
       option: (noun, name, value) => this.send?.({ type: "option", noun, name, value }),
       control: (name, value) => this.controls.ask(name, value),
-      refusal: (name) => this.refusal(name),
+      refusal: (name) => refusal(this.send === null ? null : this.feed.frame, name),
       asset: (name) => this.assets.get(name),
       redraw: (noun) => {
         this.drawPanel(noun);
@@ -185,7 +183,7 @@ export class Cockpit {
       this.own = null;
     }
     this.undrawn += 1;
-    this.owed ||= frame.confirm;
+    if (frame.confirm) this.painted.ask(frame.seq);
     this.schedule();
   }
 
@@ -194,9 +192,7 @@ export class Cockpit {
     return { dark: this.tokens.dark, width: Math.round(this.root.clientWidth) };
   }
 
-  private drawn = 0;
-  private painting = false;
-  private owed = false;
+  private readonly painted = new Painted((seq, ms) => this.send?.({ type: "shown", view: this.view, seq, ms }));
 
   private wantKey(): void {
     const now = performance.now();
@@ -220,14 +216,6 @@ export class Cockpit {
     const id = this.newId();
     this.send?.({ type: "control", id, name, value });
     return id;
-  }
-
-  private refusal(name: string): string {
-    const frame = this.feed.frame;
-    if (this.send === null || frame === null) return "Nothing trains behind this picture.";
-    const { state } = frame.header;
-    if (state !== "live" && state !== "paused") return `The run is ${state}.`;
-    return frame.controls.some((control) => control.name === name) ? "" : `This run has no control "${name}".`;
   }
 
   private command(name: CommandName): void {
@@ -283,28 +271,7 @@ export class Cockpit {
     this.stats.drawnFrames += 1;
     setAttribute(this.root, "data-seq", String(seq));
     setAttribute(this.root, "data-ready", "true");
-    this.drawn = seq;
-    this.answer();
-  }
-
-  /* The page draws at once, but its pixels come later, much later where no graphics card helps: then the next
-   * animation frames are late. So the kernel is told when they have come and how long it took, and sends less often. */
-  private answer(): void {
-    if (!this.owed || this.painting || this.undrawn > 0) return;
-    this.owed = false;
-    this.painting = true;
-    this.afterPaint(performance.now() - this.stats.lastMs, PAINT_FRAMES);
-  }
-
-  private afterPaint(began: number, frames: number): void {
-    if (frames > 0) {
-      requestAnimationFrame(() => this.afterPaint(began, frames - 1));
-      return;
-    }
-    this.painting = false;
-    const ms = Math.max(this.stats.lastMs, performance.now() - began - PAINT_FRAMES * FRAME_MS);
-    this.send?.({ type: "shown", view: this.view, seq: this.drawn, ms: Math.round(ms * 100) / 100 });
-    this.answer(); // what was drawn meanwhile
+    this.painted.drawn(seq, this.stats.lastMs);
   }
 
   private drawPanel(noun: string): void {

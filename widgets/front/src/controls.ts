@@ -3,7 +3,7 @@
 import { ChoiceView } from "./choice.ts";
 import { h, setAttribute, setText } from "./dom.ts";
 import { count, parse, setting } from "./format.ts";
-import type { Ack, Control, SliderControl } from "./protocol.ts";
+import type { Ack, Control, Frame, SliderControl } from "./protocol.ts";
 import { notch, valueAt } from "./scale.ts";
 import { drawTrack, partAt } from "./slider.ts";
 import { PATIENCE, Wishes, type Value } from "./wish.ts";
@@ -20,6 +20,7 @@ export interface ControlView {
   answer(ack: Ack): void;
   tick(now: number, why: string): void;
   resized(): void;
+  ask?(value: number): void;
 }
 
 export function seconds(): number {
@@ -150,6 +151,11 @@ export class SliderView implements ControlView {
     this.draw();
   }
 
+  ask(value: number): void {
+    this.wishFor(value);
+    this.commit();
+  }
+
   private commit(): void {
     if (this.burst !== null) clearTimeout(this.burst);
     this.burst = null;
@@ -228,6 +234,14 @@ export class SliderView implements ControlView {
   }
 }
 
+/** Why a control cannot be set now; "" when it can. `frame` is null where nothing trains behind the picture. */
+export function refusal(frame: Frame | null, name: string): string {
+  if (frame === null) return "Nothing trains behind this picture.";
+  const { state } = frame.header;
+  if (state !== "live" && state !== "paused") return `The run is ${state}.`;
+  return frame.controls.some((control) => control.name === name) ? "" : `This run has no control "${name}".`;
+}
+
 export class ControlsView {
   readonly node = h("div", { class: "vg-controls", role: "group", "aria-label": "Controls of the run", hidden: true });
   private readonly views = new Map<string, ControlView>();
@@ -239,6 +253,11 @@ export class ControlsView {
     const names = controls.map((c) => `${c.kind}:${c.name}`).join("|");
     if (names !== this.names) this.rebuild(controls, names);
     for (const control of controls) this.views.get(control.name)?.update(control, why);
+  }
+
+  /** What somebody chose elsewhere than on its slider; shown here as pending until it is applied. */
+  ask(name: string, value: number): void {
+    this.views.get(name)?.ask?.(value);
   }
 
   private rebuild(controls: readonly Control[], names: string): void {

@@ -45,7 +45,7 @@ export function actionFor(pressed: Pressed, focus: Focus): Action | null {
 
 export function focusOf(target: EventTarget | null): Focus {
   if (!(target instanceof Element)) return "other";
-  if (target instanceof HTMLInputElement) return target.type === "radio" ? "radio" : "text";
+  if (target instanceof HTMLInputElement) return target.type === "radio" ? "radio" : target.type === "range" ? "slider" : "text";
   if (target instanceof HTMLTextAreaElement || (target instanceof HTMLElement && target.isContentEditable)) return "text";
   if (target.getAttribute("role") === "slider") return "slider";
   if (target instanceof HTMLButtonElement) return "button";

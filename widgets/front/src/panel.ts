@@ -29,6 +29,8 @@ export interface Drawn {
 export interface Host {
   readonly live: boolean;
   option(noun: string, name: string, value: string): void;
+  control(name: string, value: number): void;
+  refusal(name: string): string;
   asset(name: string): Asset | null;
   redraw(noun: string): void;
 }
@@ -118,6 +120,8 @@ export class PanelView {
       TOOLS[noun]?.({
         noun, section, body, plot, bar, local, live: host.live,
         option: (name, value) => host.option(noun, name, value),
+        control: (name, value) => host.control(name, value),
+        refusal: (name) => host.refusal(name),
         asset: (name) => host.asset(name),
         redraw: () => host.redraw(noun),
       }) ?? null;
@@ -200,7 +204,8 @@ export class PanelView {
     const ctx = this.lower.getContext("2d");
     if (ctx === null) throw new Error("this browser gives no canvas to draw on");
     const asset = (name: string): Asset | null => this.host.asset(name);
-    const picture = drawPicture({ ctx, width, height, ratio, tokens, memory: this.memory, local: this.local, asset }, panel);
+    const shown = this.tools?.prepare?.(panel) ?? panel;
+    const picture = drawPicture({ ctx, width, height, ratio, tokens, memory: this.memory, local: this.local, asset }, shown);
     this.tokens = tokens;
     this.tools?.drawn(picture, panel, tokens);
     return picture;

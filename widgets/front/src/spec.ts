@@ -8,13 +8,14 @@ import type { CloudLayer } from "./layers/cloud.ts";
 import type { GalleryLayer } from "./layers/gallery.ts";
 import type { HeatLayer } from "./layers/heat.ts";
 import type { MapsLayer } from "./layers/maps.ts";
+import type { WeightsLayer } from "./layers/weights.ts";
 
 export type State = "empty" | "loading" | "live" | "stopped" | "failed";
 export type Color = "ink" | "second" | "ghost" | "reference" | "positive" | "negative" | "rule";
 export type Dash = "solid" | "chance" | "floor" | "negative";
 
 /** A row of numbers. Typed when it came in a buffer; null stands for "not a number" in plain JSON. */
-export type Numbers = Float32Array | Float64Array | Int32Array | Uint8Array | readonly (number | null)[];
+export type Numbers = Float32Array | Float64Array | Int32Array | Uint16Array | Uint8Array | readonly (number | null)[];
 
 /** Rows of equal length, as they lie in one buffer. */
 export interface Rows {
@@ -146,7 +147,8 @@ export type Layer =
   | CloudLayer
   | MapsLayer
   | BarsLayer
-  | GalleryLayer;
+  | GalleryLayer
+  | WeightsLayer;
 
 export interface Plot {
   key: string;

@@ -10,6 +10,7 @@ import type { Picture } from "./pen/picture.ts";
 import type { Local } from "./pen/stage.ts";
 import type { Panel } from "./spec.ts";
 import { projectionTools } from "./projection/tools.ts";
+import { temperatureTools } from "./temperature/tools.ts";
 import type { Tokens } from "./theme.ts";
 
 export interface Seat {
@@ -21,6 +22,10 @@ export interface Seat {
   readonly local: Local;
   /** Asks the kernel for another picture of this panel; does nothing where there is no kernel. */
   option(name: string, value: string): void;
+  /** Sets a control of the run, as its slider would. */
+  control(name: string, value: number): void;
+  /** Why a control cannot be set now; "" when it can. */
+  refusal(name: string): string;
   readonly live: boolean;
   /** A sheet by name; asked for when it is absent, and the panel is drawn again when it comes. */
   asset(name: string): Asset | null;
@@ -28,6 +33,8 @@ export interface Seat {
 }
 
 export interface Tools {
+  /** Before every drawing: the panel with what the reader has added to it. */
+  prepare?(panel: Panel): Panel;
   /** After every drawing. */
   drawn(picture: Picture, panel: Panel, tokens: Tokens): void;
   /** A key in the panel; true when it was used. */
@@ -43,4 +50,5 @@ export const TOOLS: Partial<Record<string, (seat: Seat) => Tools>> = {
   attention: attentionTools,
   pairs: pairsTools,
   projection: projectionTools,
+  temperature: temperatureTools,
 };

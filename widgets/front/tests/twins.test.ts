@@ -15,7 +15,7 @@ const THEME_PY = read("..", "vergence_widgets", "theme.py");
 const TOKENS_CSS = read("src", "style", "tokens.css");
 
 /** Layers with a file of their own on both sides. */
-const OWN = ["Heat", "Cloud", "Maps", "Bars", "Gallery"];
+const OWN = ["Heat", "Cloud", "Maps", "Bars", "Gallery", "Weights"];
 const LAYERS = ["Line", "Rule", "Mark", "Points", "Span", "Bracket", "Label", "Ridge", ...OWN];
 
 function pythonFields(name: string): string[] {

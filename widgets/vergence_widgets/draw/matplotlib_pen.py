@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vergence import errors
-from vergence_widgets.draw import bars, cloud, gallery, heat, maps
+from vergence_widgets.draw import bars, cloud, gallery, heat, maps, weights
 from vergence_widgets.draw.layout import (
     LEFT,
     RIGHT,
@@ -41,6 +41,7 @@ from vergence_widgets.panels.spec import (
     Ridge,
     Rule,
     Span,
+    Weights,
 )
 from vergence_widgets.theme import CLASSES, OPACITIES, PLOT_HEIGHT, SIZES, STROKES, THEMES, Theme, ThemeName, viridis
 
@@ -232,6 +233,8 @@ class _Plot:
                     bars.matplotlib(self, layer)
                 case Gallery():
                     gallery.matplotlib(self, layer)
+                case Weights():
+                    weights.matplotlib(self, layer)
 
     def _words(
         self, x: float, y: float, text: str, color: str = "second", anchor: Anchor = "start", bold: bool = False

@@ -29,8 +29,8 @@ _fields: dict[type, tuple[str, ...]] = {}
 def pack(message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
     """JSON with a place-holder `{"$buffer": i, "dtype", "shape"}` for every array, and the buffers.
 
-    Arrays of uint8 and int32 travel as they are, all others as little-endian float32; numbers outside of arrays stay
-    exact. What is not finite becomes null: JSON has no word for it.
+    Arrays of uint8, uint16 and int32 travel as they are, all others as little-endian float32; numbers outside of
+    arrays stay exact. What is not finite becomes null: JSON has no word for it.
     """
     buffers: list[bytes] = []
 
@@ -54,7 +54,7 @@ def inline(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kind(array: NDArray[Any]) -> str:
-    return {"uint8": "uint8", "int32": "int32"}.get(array.dtype.name, "float32")
+    return array.dtype.name if array.dtype.name in ("uint8", "uint16", "int32") else "float32"
 
 
 def _bytes(array: NDArray[Any], kind: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vergence_widgets.draw import bars, cloud, gallery, heat, maps
+from vergence_widgets.draw import bars, cloud, gallery, heat, maps, weights
 from vergence_widgets.draw.layout import outlines, underfill
 from vergence_widgets.panels.spec import (
     Axis,
@@ -27,6 +27,7 @@ from vergence_widgets.panels.spec import (
     Ridge,
     Rule,
     Span,
+    Weights,
 )
 from vergence_widgets.theme import DASHES, OPACITIES, SIZES, STROKES, VIRIDIS, Theme, viridis
 
@@ -123,6 +124,8 @@ class PlotPen:
                     bars.plotly(self, layer)
                 case Gallery():
                     gallery.plotly(self, layer)
+                case Weights():
+                    weights.plotly(self, layer)
 
     def _axis(
         self, axis: Axis, domain: list[float], anchor: str, *, shown: bool, labels: bool = False

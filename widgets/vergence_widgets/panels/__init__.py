@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from vergence_widgets.panels import attention, hypersphere, loss, pairs, probes, projection, similarity, spectrum
+from vergence_widgets.panels import (
+    attention,
+    hypersphere,
+    loss,
+    pairs,
+    probes,
+    projection,
+    similarity,
+    spectrum,
+    temperature,
+)
 from vergence_widgets.panels.spec import Panel
 
 if TYPE_CHECKING:
@@ -16,6 +26,7 @@ __all__ = ["CHOOSES", "COMPARES", "PANELS", "Panel", "every", "one"]
 PANELS: dict[str, Callable[..., Panel]] = {
     loss.NOUN: loss.spec,
     similarity.NOUN: similarity.spec,
+    temperature.NOUN: temperature.spec,
     spectrum.NOUN: spectrum.spec,
     projection.NOUN: projection.spec,
     hypersphere.NOUN: hypersphere.spec,
@@ -29,7 +40,7 @@ PANELS: dict[str, Callable[..., Panel]] = {
 COMPARES: frozenset[str] = frozenset({loss.NOUN, similarity.NOUN, spectrum.NOUN, hypersphere.NOUN, probes.NOUN})
 """Panels that draw a second History, thin and grey, in the same axes: `spec(..., ghost=history)`."""
 
-CHOOSES: frozenset[str] = frozenset({attention.NOUN, projection.NOUN})
+CHOOSES: frozenset[str] = frozenset({attention.NOUN, projection.NOUN, temperature.NOUN})
 """Panels a reader can ask for another picture: `spec(..., options={"method": "umap"})`."""
 
 

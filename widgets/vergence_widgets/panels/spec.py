@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vergence_widgets.panels.layers import Bars, Cloud, Gallery, Heat, Maps
+from vergence_widgets.panels.layers import Bars, Cloud, Gallery, Heat, Maps, Weights
 
 __all__ = [
     "Axis",
@@ -42,6 +42,7 @@ __all__ = [
     "Span",
     "State",
     "Table",
+    "Weights",
     "fixed",
     "nice_limit",
     "number",
@@ -196,7 +197,7 @@ class Ridge:
     """Full row height, in rows."""
 
 
-Layer = Line | Rule | Mark | Points | Span | Bracket | Label | Ridge | Heat | Cloud | Maps | Bars | Gallery
+Layer = Line | Rule | Mark | Points | Span | Bracket | Label | Ridge | Heat | Cloud | Maps | Bars | Gallery | Weights
 
 
 @dataclass(frozen=True)

@@ -5177,11 +5177,11 @@ var TemperatureTools = class {
 		setAttribute(this.slider, "aria-valuetext", `${tick(shown)}, ${words2}`);
 		setText(this.value, tick(shown));
 		setText(this.told, shared === null ? HINT : `at τ ${tick(shown)}: ${words2}${this.asked === null ? "" : "; asked for"}`);
-		const refusal = layer.control === "" ? "This run has no control for it." : seat.refusal(layer.control);
+		const refusal2 = layer.control === "" ? "This run has no control for it." : seat.refusal(layer.control);
 		show(this.apply, seat.live);
-		this.apply.disabled = tried === null || refusal !== "" || this.asked !== null;
+		this.apply.disabled = tried === null || refusal2 !== "" || this.asked !== null;
 		const hint = tried === null ? "Choose another temperature first." : "Train on at this temperature";
-		setAttribute(this.apply, "title", refusal !== "" ? refusal : this.asked !== null ? "Asked for; its control says when it is applied." : hint);
+		setAttribute(this.apply, "title", refusal2 !== "" ? refusal2 : this.asked !== null ? "Asked for; its control says when it is applied." : hint);
 		this.back.disabled = tried === null;
 	}
 	part(value) {
@@ -6002,6 +6002,12 @@ var SliderView = class {
 		this.draw();
 	}
 };
+function refusal(frame, name) {
+	if (frame === null) return "Nothing trains behind this picture.";
+	const { state } = frame.header;
+	if (state !== "live" && state !== "paused") return `The run is ${state}.`;
+	return frame.controls.some((control) => control.name === name) ? "" : `This run has no control "${name}".`;
+}
 var ControlsView = class {
 	constructor(view, send) {
 		this.view = view;
@@ -6496,6 +6502,43 @@ var Page = class {
 	}
 };
 
+// src/painted.ts
+var FRAMES = 3;
+var FRAME_MS = 1e3 / 60;
+var Painted = class {
+	constructor(tell) {
+		this.tell = tell;
+	}
+	/** The frame that asked to be confirmed; 0 when none does. */
+	wanted = 0;
+	seq = 0;
+	ms = 0;
+	waiting = false;
+	/** Frame `seq` asks to be confirmed, or the one that is drawn in its place. */
+	ask(seq) {
+		this.wanted = seq;
+	}
+	/** Frame `seq` has been drawn, in `ms`. */
+	drawn(seq, ms) {
+		this.seq = seq;
+		this.ms = ms;
+		if (this.waiting || this.wanted === 0 || this.seq < this.wanted) return;
+		this.wanted = 0;
+		this.waiting = true;
+		this.wait(performance.now() - ms, FRAMES);
+	}
+	wait(began, frames) {
+		if (frames > 0) {
+			requestAnimationFrame(() => this.wait(began, frames - 1));
+			return;
+		}
+		this.waiting = false;
+		const ms = Math.max(this.ms, performance.now() - began - FRAMES * FRAME_MS);
+		this.tell(this.seq, Math.round(ms * 100) / 100);
+		this.drawn(this.seq, this.ms);
+	}
+};
+
 // src/protocol.ts
 function bytesOf(buffer) {
 	if (buffer instanceof ArrayBuffer) return buffer.slice(0);
@@ -6825,8 +6868,6 @@ var TimelineView = class {
 };
 
 // src/cockpit.ts
-var PAINT_FRAMES = 3;
-var FRAME_MS = 1e3 / 60;
 var KEY_EVERY_MS = 1e3;
 var views = 0;
 function viewName() {
@@ -6845,7 +6886,7 @@ var Cockpit = class {
 			live: send !== null,
 			option: (noun, name, value) => this.send?.({ type: "option", noun, name, value }),
 			control: (name, value) => this.controls.ask(name, value),
-			refusal: (name) => this.refusal(name),
+			refusal: (name) => refusal(this.send === null ? null : this.feed.frame, name),
 			asset: (name) => this.assets.get(name),
 			redraw: (noun) => {
 				this.drawPanel(noun);
@@ -6964,16 +7005,14 @@ var Cockpit = class {
 			this.own = null;
 		}
 		this.undrawn += 1;
-		this.owed ||= frame.confirm;
+		if (frame.confirm) this.painted.ask(frame.seq);
 		this.schedule();
 	}
 	/** For the still picture that will take this place. */
 	look() {
 		return { dark: this.tokens.dark, width: Math.round(this.root.clientWidth) };
 	}
-	drawn = 0;
-	painting = false;
-	owed = false;
+	painted = new Painted((seq, ms) => this.send?.({ type: "shown", view: this.view, seq, ms }));
 	wantKey() {
 		const now = performance.now();
 		if (now - this.lastKey < KEY_EVERY_MS) return;
@@ -6994,13 +7033,6 @@ var Cockpit = class {
 		const id = this.newId();
 		this.send?.({ type: "control", id, name, value });
 		return id;
-	}
-	refusal(name) {
-		const frame = this.feed.frame;
-		if (this.send === null || frame === null) return "Nothing trains behind this picture.";
-		const { state } = frame.header;
-		if (state !== "live" && state !== "paused") return `The run is ${state}.`;
-		return frame.controls.some((control) => control.name === name) ? "" : `This run has no control "${name}".`;
 	}
 	command(name) {
 		const id = this.newId();
@@ -7049,26 +7081,7 @@ var Cockpit = class {
 		this.stats.drawnFrames += 1;
 		setAttribute(this.root, "data-seq", String(seq));
 		setAttribute(this.root, "data-ready", "true");
-		this.drawn = seq;
-		this.answer();
-	}
-	/* The page draws at once, but its pixels come later, much later where no graphics card helps: then the next
-	 * animation frames are late. So the kernel is told when they have come and how long it took, and sends less often. */
-	answer() {
-		if (!this.owed || this.painting || this.undrawn > 0) return;
-		this.owed = false;
-		this.painting = true;
-		this.afterPaint(performance.now() - this.stats.lastMs, PAINT_FRAMES);
-	}
-	afterPaint(began, frames) {
-		if (frames > 0) {
-			requestAnimationFrame(() => this.afterPaint(began, frames - 1));
-			return;
-		}
-		this.painting = false;
-		const ms = Math.max(this.stats.lastMs, performance.now() - began - PAINT_FRAMES * FRAME_MS);
-		this.send?.({ type: "shown", view: this.view, seq: this.drawn, ms: Math.round(ms * 100) / 100 });
-		this.answer();
+		this.painted.drawn(seq, this.stats.lastMs);
 	}
 	drawPanel(noun) {
 		const panel = this.feed.frame?.panels[noun];

@@ -1,16 +1,12 @@
-"""What is measured on the embeddings of a training step: similarity, hypersphere, and the parts of the loss."""
+"""What is measured on the embeddings of a training step: similarity and hypersphere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from vergence import shapes
-from vergence.losses import Loss
-from vergence.metrics import hypersphere, similarity
+from vergence.metrics.hypersphere import hypersphere
+from vergence.metrics.similarity import similarity
 from vergence.training.measures.base import Measured, Sample, as_array
 
-__all__ = ["loss_scale", "measure_hypersphere", "measure_similarity", "measure_terms"]
+__all__ = ["measure_hypersphere", "measure_similarity"]
 
 
 def measure_similarity(sample: Sample) -> Measured:
@@ -63,23 +59,3 @@ def measure_hypersphere(sample: Sample) -> Measured:
             "finite; they are left out of alignment and uniformity."
         )
     return measured
-
-
-def measure_terms(objective: Loss, views: Sequence[Any]) -> Measured:
-    """The plottable parts of the loss; they sum to it."""
-    for number, view in enumerate(views, 1):
-        shapes.check_embeddings(objective.name, f"view {number}", view)
-    terms = objective.terms(*views)
-    return Measured({f"loss/{name}": float(value) for name, value in terms.items()})
-
-
-def loss_scale(objective: Loss, batch: int, dim: int) -> tuple[dict[str, float], dict[str, str]]:
-    """Chance and floor of the objective at this batch and dimension, and the words that label them."""
-    scalars = {}
-    for name, value in (
-        ("loss/chance", objective.chance(batch, dim)),
-        ("loss/floor", objective.floor(batch, dim)),
-    ):
-        if value is not None:
-            scalars[name] = float(value)
-    return scalars, objective.reference_words(batch, dim)

@@ -21,6 +21,7 @@ import { drawMaps } from "./maps.ts";
 import { drawBracket, drawSpan } from "./measures.ts";
 import { drawRidge } from "./ridge.ts";
 import { drawPoints } from "./scatter.ts";
+import { drawWeights } from "./weights.ts";
 import { font, letters, type Local, type Pen, type Stage, type Words } from "./stage.ts";
 
 export interface Written {
@@ -51,6 +52,7 @@ const PENS: { [K in Kind]: Pen<Extract<Layer, { type: K }>> } = {
   maps: drawMaps,
   bars: drawBars,
   gallery: drawGallery,
+  weights: drawWeights,
 };
 
 export interface Paper {

@@ -7,5 +7,6 @@ from vergence_widgets.panels.layers.cloud import Cloud
 from vergence_widgets.panels.layers.gallery import Gallery
 from vergence_widgets.panels.layers.heat import Heat
 from vergence_widgets.panels.layers.maps import Maps
+from vergence_widgets.panels.layers.weights import Weights
 
-__all__ = ["Bars", "Cloud", "Gallery", "Heat", "Maps"]
+__all__ = ["Bars", "Cloud", "Gallery", "Heat", "Maps", "Weights"]

@@ -1,0 +1,64 @@
+"""Softmax losses hold a block of pairs at a time, so that memory grows with the batch and not with its square."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.losses.case import Case, every
+
+ROOT = Path(__file__).parents[2]
+MB = 2**20
+
+
+def uses_the_partition(case: Case) -> bool:
+    """The loss, or one that it derives from, stands in a file that calls it."""
+    return any(hasattr(sys.modules[kind.__module__], "log_partition") for kind in type(case.make()).__mro__)
+
+
+NAMES = Counter(str(case) for case in every())
+PRIOR = "decoupled uniformity with a prior"  # which is a matrix of pairs itself
+SOFTMAX = [str(case) for case in every() if uses_the_partition(case) and str(case) != PRIOR]
+
+
+SMALL, LARGE = 4_500, 9_000
+"""Both beyond the size up to which one matrix is held, also for losses that compare one view with the other."""
+
+
+def taken(names: list[str], *batches: int) -> list[list[int]]:
+    """Bytes that forward and backward take in 128 dimensions beyond what was there, by loss and batch."""
+    command = [sys.executable, "-m", "tests.losses.memory", ",".join(map(str, batches)), *names]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
+    assert done.returncode == 0, done.stderr
+    return [[int(number) for number in line.split()] for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, list[int]]:
+    return dict(zip(SOFTMAX, taken(SOFTMAX, SMALL, LARGE), strict=True))
+
+
+def test_every_case_has_a_name_of_its_own() -> None:
+    assert [name for name, count in NAMES.items() if count > 1] == []
+    assert {"NT-Xent", "InfoNCE", "DCL"} <= set(SOFTMAX)
+
+
+def test_nt_xent_holds_no_matrix_of_pairs() -> None:
+    assert taken(["NT-Xent"], 4096)[0][0] < 120 * MB  # rows and gradients are 25 of it; one matrix would be 256
+
+
+@pytest.mark.slow
+def test_nt_xent_of_16384_pairs_fits_in_2_gb() -> None:
+    assert taken(["NT-Xent"], 16_384)[0][0] < 2000 * MB
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SOFTMAX)
+def test_memory_is_linear_in_the_batch(name: str, measured: dict[str, list[int]]) -> None:
+    small, large = measured[name]
+    assert large < 3 * small  # twice, and what each block takes; the square would be four times
+    assert large < 600 * MB
