@@ -125,6 +125,7 @@ def test_the_first_notebook_is_watched_steered_and_kept(
     check_reopened(server, browser, saved.name, "image/png", pictures)
 
 
+@pytest.mark.slow
 def test_a_few_panels_are_kept_as_numbers_too(server: Server, browser: Browser, pictures: Path) -> None:
     few = 'Cockpit(run, panels=("loss", "similarity", "hypersphere"))'
     (server.root / "few.ipynb").write_text(notebook(SMALL, few, "run.start(steps=60)"))
@@ -239,6 +240,7 @@ def small(server: Server, browser: Browser) -> Iterator[Notebook]:
     opened.close()
 
 
+@pytest.mark.slow
 def test_eight_thousand_fast_steps_leave_the_page_current(small: Notebook) -> None:
     small.run(1)
     small.ready()
@@ -260,6 +262,7 @@ def test_eight_thousand_fast_steps_leave_the_page_current(small: Notebook) -> No
     assert not small.errors
 
 
+@pytest.mark.slow
 def test_a_reload_and_a_second_view_show_the_same_run(small: Notebook) -> None:
     small.run(1)
     small.run(2)

@@ -50,6 +50,7 @@ def lab(server: Server, browser: Browser) -> Iterator[Notebook]:
     opened.close()
 
 
+@pytest.mark.slow
 def test_a_run_on_emoji_is_mapped_as_its_history_says(lab: Notebook, pictures: Path) -> None:
     lab.ready()
     lab.run(1)

@@ -15,8 +15,9 @@ from vergence.geometry import at_least_single
 
 __all__ = ["by_blocks", "check_several_views", "of_sample", "of_view", "several_views", "unit_rows"]
 
-AT_ONCE = 1 << 22
-"""Entries of a matrix that may be held at a time: 16 MB in float32."""
+AT_ONCE = 1 << 23
+"""Entries of a matrix that may be held at a time: 32 MB in float32. The C library of Linux hands pieces of this size
+back to the system at once; it keeps smaller ones, and they pile up."""
 
 
 def several_views(loss: str, views: tuple[Tensor, ...], count: int) -> tuple[Tensor, ...]:
@@ -71,7 +72,7 @@ def by_blocks(block: Callable[[slice], Tensor], rows: int, columns: int) -> Tens
     block: makes the entries of some rows of the result, from a matrix of as many rows. In the backward pass it is
     called once more instead of remembering the matrix. A small matrix is made at once and remembered.
     """
-    step = max(1, AT_ONCE // max(columns, 1))
+    step = -(-AT_ONCE // max(columns, 1))
     if step >= rows:
         return block(slice(0, rows))
     parts = (slice(start, min(start + step, rows)) for start in range(0, rows, step))
