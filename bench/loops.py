@@ -87,9 +87,9 @@ class Loop:
         torch.manual_seed(0)
         self.kind = kind
         if kind == "small":
-            self.encoder: nn.Module = nn.Sequential(nn.Linear(64, 192), nn.ReLU(), nn.Linear(192, 128))
+            self.encoder: nn.Module = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.Linear(256, 128))
             self.head: nn.Module = nn.Sequential(nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 64))
-            self.labels = torch.arange(192) % CLASSES
+            self.labels = torch.arange(384) % CLASSES
             self.items = self._rows(self.labels)
         else:
             self.encoder = models.ConvEncoder(channels=3) if kind == "conv" else models.ViTEncoder()
