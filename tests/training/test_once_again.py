@@ -21,6 +21,8 @@ from vergence.training import run as run_module
 
 def interrupt_when(true: Callable[[], bool]) -> None:
     """What a notebook's stop button does, once something has come true."""
+    # A shell that starts this in the background has the signal ignored; a kernel never has.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupt() -> None:
         until(true)
