@@ -186,7 +186,7 @@ def quantised(values: NDArray[np.floating[Any]]) -> tuple[NDArray[np.uint8], NDA
     plain = np.nan_to_num(values)
     scale = plain.max(-1, initial=0.0)
     unit = np.where(scale > 0, scale, 1.0)
-    levels = np.rint(plain * (255.0 / unit)[..., None]).astype(np.uint8)
+    levels = np.rint(255.0 * (plain / unit[..., None])).astype(np.uint8)  # in this order: a row may be tiny
     return levels, np.where(known, scale, np.nan).astype(np.float32)
 
 
