@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +49,22 @@ def smaller(path: Path) -> Any:
     return nbformat.reads(text, as_version=4)
 
 
+@functools.cache
+def executed(name: str) -> Any:
+    """The notebook with its outputs: run once for all tests of a process, since each takes many seconds."""
+    made = smaller(ROOT / "notebooks" / name)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+    return made
+
+
 def output_text(cell: Any) -> str:
     return "".join(output.get("text", "") for output in cell.get("outputs", []))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_it_runs_top_to_bottom(path: Path, tmp_path: Path) -> None:
-    made = smaller(path)
-    client = NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}})
-    client.execute()
+def test_it_runs_top_to_bottom(path: Path) -> None:
+    made = executed(path.name)
     kinds = {kind for cell in made.cells for output in cell.get("outputs", []) for kind in output.get("data", {})}
     assert "image/png" in kinds
     views = [o for cell in made.cells for o in cell.get("outputs", []) if WIDGET in o.get("data", {})]
@@ -63,17 +72,15 @@ def test_it_runs_top_to_bottom(path: Path, tmp_path: Path) -> None:
     assert not [o for cell in made.cells for o in cell.get("outputs", []) if o.output_type == "error"]
 
 
-def test_the_first_notebook_compares_the_prediction(tmp_path: Path) -> None:
-    made = smaller(ROOT / "notebooks" / "00_start_here.ipynb")
-    NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+def test_the_first_notebook_compares_the_prediction() -> None:
+    made = executed("00_start_here.ipynb")
     said = [output_text(cell) for cell in made.cells if "you said" in output_text(cell)]
     assert len(said) == 1
     assert "mean cosine of negatives" in said[0]
 
 
-def test_the_second_notebook_compares_two_runs_and_three_temperatures(tmp_path: Path) -> None:
-    made = smaller(ROOT / "notebooks" / "01_two_views_and_a_loss.ipynb")
-    NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+def test_the_second_notebook_compares_two_runs_and_three_temperatures() -> None:
+    made = executed("01_two_views_and_a_loss.ipynb")
     said = "".join(output_text(cell) for cell in made.cells)
     for words in ("you said 0.17; it is 0.63", "lower loss: ", "finds more: ", "most even: tau = "):
         assert said.count(words) == 1, words
@@ -84,9 +91,8 @@ def test_the_second_notebook_compares_two_runs_and_three_temperatures(tmp_path: 
     assert len(rows) == 2
 
 
-def test_the_third_notebook_finds_what_was_planted_and_compares_with_nothing(tmp_path: Path) -> None:
-    made = smaller(ROOT / "notebooks" / "02_where_does_it_look.ipynb")
-    NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+def test_the_third_notebook_finds_what_was_planted_and_compares_with_nothing() -> None:
+    made = executed("02_where_does_it_look.ipynb")
     said = "".join(output_text(cell) for cell in made.cells)
     rows = {line.split()[0]: line.split()[1:] for line in said.splitlines() if line[:5] in ("even ", "right", "corne")}
     assert rows["even"] == ["1.00", "4.14", "0.02"]
@@ -96,12 +102,11 @@ def test_the_third_notebook_finds_what_was_planted_and_compares_with_nothing(tmp
     assert "offset head: no" in said
 
 
-def test_the_fifth_notebook_reads_six_methods_and_three_without_what_keeps_them_apart(tmp_path: Path) -> None:
-    made = smaller(ROOT / "notebooks" / "04_what_each_method_does_to_the_sphere.ipynb")
+def test_the_fifth_notebook_reads_six_methods_and_three_without_what_keeps_them_apart() -> None:
+    made = executed("04_what_each_method_does_to_the_sphere.ipynb")
     source = "".join(cell.source for cell in made.cells)
     for method in ("SimCLR(", "BYOL(", "SimSiam(", "BarlowTwins(", "VICReg(", "LeJEPA("):
         assert method in source, method
-    NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
     said = "".join(output_text(cell) for cell in made.cells)
     for words in ("most even: ", "least even: ", "most directions: ", "fewest directions: ", "loss: lower", "kNN: "):
         assert said.count(words) == 1, words
@@ -152,9 +157,8 @@ def test_the_course_lists_every_notebook() -> None:
         assert question in listed
 
 
-def test_the_fourth_notebook_asks_all_losses_about_one_batch(tmp_path: Path) -> None:
-    made = smaller(ROOT / "notebooks" / "03_one_batch_thirty_losses.ipynb")
-    NotebookClient(made, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
+def test_the_fourth_notebook_asks_all_losses_about_one_batch() -> None:
+    made = executed("03_one_batch_thirty_losses.ipynb")
     said = "".join(output_text(cell) for cell in made.cells)
     for words in ("largest of the four: Barlow Twins", "W-MSE refuses this batch", "mean q: ", "most of the three: "):
         assert said.count(words) == 1, words
