@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
 FIRST = ROOT / "notebooks" / "00_start_here.ipynb"
+NEWEST = {"loss": "loss", "similarity": "similarity/z/auc", "hypersphere": "hypersphere/z/alignment"}
 ASK = """
 import json
 def series(key):
@@ -98,12 +99,13 @@ def test_the_first_notebook_is_watched_steered_and_kept(
     assert first.step() == held + 1
     assert first.state() == "paused"
 
-    # What is drawn, read back from the page, equals the History.
-    first.page.wait_for_timeout(1000)
-    drawn = {noun: first.drawn(noun) for noun in ("loss", "similarity", "hypersphere")}
-    first.screenshot(pictures / "live-light-1280.png")
+    # What is drawn, read back from the page, equals the History, once what the step left has been measured and sent.
     record = ask(first)
     assert record["step"] == held + 1
+    newest = {noun: record["scalars"][key]["steps"][-1] for noun, key in NEWEST.items()}
+    first.until(lambda: {noun: first.drawn(noun)["step"] for noun in NEWEST} == newest, f"panels at {newest}", 15)
+    drawn = {noun: first.drawn(noun) for noun in NEWEST}
+    first.screenshot(pictures / "live-light-1280.png")
     check_loss(drawn["loss"], record)
     check_similarity(drawn["similarity"], record)
     check_hypersphere(drawn["hypersphere"], record)

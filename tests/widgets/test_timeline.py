@@ -199,6 +199,21 @@ def test_what_is_due_is_built_over_several_ticks_the_longest_waiting_first(run, 
     assert set(seen) == set(THREE)
 
 
+@pytest.mark.parametrize("state", ["live", "paused"])
+def test_training_is_given_way_to_and_a_run_that_waits_is_drawn_whole(run, page, state):
+    run.set_state(state)
+    opened = page(run, nouns=THREE)
+    opened.tick()
+    publisher = opened.publisher
+    publisher.builder.seconds = dict.fromkeys(THREE, 2 * TICK_SECONDS)
+    run.add_scalars(701, {"loss": 1.0, "similarity/z/auc": 0.5, "hypersphere/z/uniformity": -1.0})
+    frame = opened.tick()
+    assert frame is not None
+    assert len(frame["panels"]) == (1 if state == "live" else 3)
+    publisher.confirmations.paint = 0.2
+    assert publisher._rest() == pytest.approx(2.0 if state == "live" else 0.25)
+
+
 def test_a_hidden_panel_is_not_built_until_it_is_shown(run, page):
     opened = page(run)
     opened.say("layout", shown=["loss"])

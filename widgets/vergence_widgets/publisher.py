@@ -152,9 +152,7 @@ class Publisher:
 
     def _loop(self) -> None:
         while not self._closing.is_set():
-            # A frame that took long, here or to be painted, is followed by a longer rest: training comes first.
-            rest = max(self._tick, self._cost / SHARE, self.confirmations.paint / PAGE_SHARE)
-            self._wake.wait(min(rest, SLOWEST_TICK))
+            self._wake.wait(self._rest())
             if self._wake.is_set():
                 self._wake.clear()
                 time.sleep(0.02)  # events come in bursts: one frame for all of them
@@ -169,10 +167,15 @@ class Publisher:
             self.seconds += spent
             self._cost = 0.7 * self._cost + 0.3 * spent
 
+    def _rest(self) -> float:
+        if self.subject.history.state != "live":  # nothing to give way to
+            return self._tick
+        # A frame that took long, here or to be painted, is followed by a longer rest: training comes first.
+        return min(max(self._tick, self._cost / SHARE, self.confirmations.paint / PAGE_SHARE), SLOWEST_TICK)
+
     def _complain(self, error: Exception) -> None:
         history = self.subject.history
-        why = f"{type(error).__name__}: {error}"
-        if not any(event.data.get("why") == why for event in history.events("failed")):
+        if (why := f"{type(error).__name__}: {error}") not in {e.data.get("why") for e in history.events("failed")}:
             history.add_event("failed", history.last_step, what="observer", name="publisher", why=why)
 
     # -- from the browser: any thread ----------------------------------------------------------------
@@ -240,8 +243,7 @@ class Publisher:
         self.wishes.send_answers()
         self._send_assets()
         history = self.subject.history
-        # Counted, since a short run may end, start and end again between two ticks.
-        chapter = (history, len(history.events("state")))
+        chapter = (history, len(history.events("state")))  # a short run may end, start and end between two ticks
         if not self._watched():
             self._turn_to(chapter)
             return False
@@ -312,7 +314,7 @@ class Publisher:
             ghost=None if ghost is None else past(ghost, at),
             options=self.options,
             first=chosen,
-            all_at_once=sought or whole,
+            all_at_once=sought or whole or history.state != "live",
         )
         for noun in new:
             self.frames_sent[noun] = self.frames_sent.get(noun, 0) + 1
@@ -367,8 +369,6 @@ class Publisher:
             self._on_end()
         elif state in ("live", "paused"):
             self._on_live()
-
-    # -- what the header needs -------------------------------------------------------------------------
 
     def channel(self) -> above.Channel:
         """Whether controls work now, by the answers to pings."""
