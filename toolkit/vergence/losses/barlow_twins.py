@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, ClassVar
 
 import torch
@@ -120,29 +121,53 @@ class BarlowTwins(Base):
 
 
 def _correlation(call: str, a: Tensor, b: Tensor, epsilon: float) -> Tensor:
+    c, constant_a, constant_b = _products(call, a, b, epsilon)
+    return c.masked_fill(constant_a[:, None] | constant_b[None, :], 0.0)
+
+
+def _products(call: str, a: Tensor, b: Tensor, epsilon: float) -> tuple[Tensor, Tensor, Tensor]:
+    """C, and which columns of a and of b do not vary: what C says of these means nothing."""
     shapes.check_nonnegative(call, "epsilon", epsilon)
     check_two_views(call, a, b)
     a, b = at_least_single(a, b)
     with full_precision(a.device):
-        return _standardised(a, epsilon).T @ _standardised(b, epsilon) / len(a)
+        # Torch's own standardisation is one pass; without epsilon it would divide by zero.
+        standard = _standardised if epsilon == 0 else functools.partial(_batch_norm, epsilon=epsilon)
+        c = standard(a).T @ standard(b) / len(a)
+    return c, _constant(a), _constant(b)
 
 
-def _standardised(z: Tensor, epsilon: float) -> Tensor:
+def _batch_norm(z: Tensor, epsilon: float) -> Tensor:
+    return torch.nn.functional.batch_norm(z, None, None, training=True, eps=epsilon)
+
+
+def _constant(z: Tensor) -> Tensor:
+    """Columns that vary by no more than rounding; NaN and infinite values are not "constant".
+
+    The mean of equal numbers is off by a rounding error, and dividing that by itself would make a perfect correlation
+    out of nothing.
+    """
+    low, high = z.detach().amin(dim=0), z.detach().amax(dim=0)  # aminmax takes ten times as long over columns
+    rounding = 8 * torch.finfo(z.dtype).eps * torch.maximum(low.abs(), high.abs())
+    return (high - low <= rounding) & rounding.isfinite()
+
+
+def _standardised(z: Tensor) -> Tensor:
     """Columns of mean 0 and variance 1; of 0 where a column does not vary."""
+    constant = _constant(z)
     centred = z - z.mean(dim=0)
     variance = centred.square().mean(dim=0)
-    # The mean of equal numbers is off by a rounding error, and dividing that by itself would make a perfect
-    # correlation out of nothing. Both branches stay finite, so that the gradient does too; NaN is not "constant".
-    constant = variance <= (8 * torch.finfo(z.dtype).eps * z.detach().abs().amax(dim=0)).square()
-    spread = (torch.where(constant, torch.ones_like(variance), variance) + epsilon).sqrt()
+    # Both branches stay finite, so that the gradient does too.
+    spread = torch.where(constant, torch.ones_like(variance), variance).sqrt()
     return torch.where(constant, torch.zeros_like(centred), centred / spread)
 
 
 def _terms(call: str, a: Tensor, b: Tensor, redundancy: float, epsilon: float) -> dict[str, Tensor]:
-    c = _correlation(call, a, b, epsilon)
-    diagonal = c.diagonal()
+    c, constant_a, constant_b = _products(call, a, b, epsilon)
     # Taking the diagonal out before squaring: afterwards a small rest would drown in its rounding error.
+    out = constant_a[:, None] | constant_b[None, :]
+    out.fill_diagonal_(True)
     return {
-        "invariance": (1 - diagonal).square().sum(),
-        "redundancy": redundancy * (c - torch.diag(diagonal)).square().sum(),
+        "invariance": (1 - c.diagonal().masked_fill(constant_a | constant_b, 0.0)).square().sum(),
+        "redundancy": redundancy * c.masked_fill(out, 0.0).square().sum(),
     }
