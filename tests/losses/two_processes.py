@@ -119,4 +119,6 @@ def run(rank: int, folder: str) -> None:
     found["terms"] = torch.stack(list(terms.values()))
     save_file({key: copy.copy(value).contiguous() for key, value in found.items()}, store / f"{rank}.safetensors")
     (store / f"{rank}.txt").write_text(f"{unequal(rank)}\n{loss.variant}\n{loss.reference_words(BATCH, DIM)['chance']}")
-    dist.destroy_process_group()
+    dist.barrier()
+    # Everything is on disk. Threads of gloo abort a process now and then on its way out, whoever takes the group down.
+    os._exit(0)
