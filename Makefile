@@ -67,10 +67,10 @@ node:
 	echo "On Debian or Ubuntu type: sudo apt-get install nodejs npm   On macOS: brew install node   Then type make again." >&2; \
 	exit 1; }
 
-bench: setup ## measure; ARGS="live --quick" picks one of losses, projections, overhead, live
+bench: setup ## measure; ARGS="live --quick" picks one of losses, metrics, projections, overhead, live, failures, known_truth
 	@mkdir -p bench/results; chromium=$$($(PY) tools/browser.py) || exit 1; export CHROMIUM="$$chromium"; \
 	set -- $(ARGS); if [ $$# -gt 0 ]; then name="$$1"; shift; exec $(PY) "bench/$$name.py" "$$@"; fi; \
-	failed=0; for name in losses projections overhead live; do \
+	failed=0; for name in losses metrics projections overhead live; do \
 	echo "bench/$$name.py"; $(PY) "bench/$$name.py" || failed=1; done; exit $$failed
 
 peers: setup ## .venv-peers: the libraries that make bench ARGS=losses compares with, about 6 GB

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench import live, losses, overhead, peer_losses
+from bench import live, losses, metrics, overhead, peer_losses
 from bench.contenders import CONTENDERS, NOUNS, STEPS, Stream, begin, density, record
 from bench.loops import Booked, Held, Loop, interval
 from vergence.record.history import History
@@ -86,6 +86,25 @@ def test_losses_compares_with_the_plain_chain():
     assert "of plain" in losses.line_of(row)
 
 
+def test_metrics_says_what_each_takes_or_why_not(tmp_path, capsys):
+    few = ["--only", "uniformity", "probes", "--rows", "8", "32", "--columns", "4", "--seconds", "0.001"]
+    metrics.main([*few, "--results", str(tmp_path)])
+    said = capsys.readouterr().out
+    rows = {row["metric"]: row["cells"] for row in json.loads((tmp_path / "metrics.json").read_text())["rows"]}
+    assert set(rows) == {"uniformity", "probes"}
+    assert rows["uniformity"]["32 x 4"]["ms"] > 0
+    assert "ms" not in rows["probes"]["8 x 4"], "too few rows for two halves"
+    assert "probes, 8 x 4: " in (tmp_path / "metrics.txt").read_text()
+    assert "uniformity" in said
+
+
+def test_what_takes_long_is_not_tried_on_more_rows(monkeypatch):
+    monkeypatch.setattr(metrics, "SLOW", 1e-9)
+    (case,) = (case for case in metrics.every() if str(case) == "unit_spread")
+    cells = metrics.row(case, [16, 32], [4], seconds=0.001)["cells"]
+    assert cells["32 x 4"] == {"why": "too slow to be tried"}
+
+
 def test_what_does_not_fit_stays_out():
     contest = CONTESTS[0]
     row = losses.row_of(contest, 2048, rounds=3, block=0.001, limit=10 * 2**20)
@@ -146,7 +165,7 @@ def test_the_table_of_live_has_a_row_for_each(tmp_path):
 
 def test_make_bench_names_what_there_is():
     line = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\nbench:")[2].partition("\n\n")[0]
-    for name in ("losses", "projections", "overhead", "live"):
+    for name in ("losses", "metrics", "projections", "overhead", "live"):
         assert name in line
         assert (ROOT / "bench" / f"{name}.py").exists()
 

@@ -29,7 +29,9 @@ TILE = """place => {
 
 @pytest.fixture(scope="module")
 def history() -> Clocked:
-    made = with_probes.run(factors=("class", "<script>window.hurt = 1</script>"))
+    gone = with_probes.stands("gone", against="best", base=0.95, half=0.06, step=20)
+    more = with_probes.told(with_probes.stands("kept"), gone, since=40)
+    made = with_probes.run(factors=("class", "<script>window.hurt = 1</script>"), best=(0.95, 20), more=more)
     made.describe(label_names=["food", "<script>window.hurt = 1</script>"])
     with_pairs.add(made, 100)
     made.set_state("stopped")
@@ -68,7 +70,9 @@ def test_numbers_pictures_and_words_are_those_of_the_history(page: Page, history
     for column, name in enumerate(("h", "z", "raw_input", "untrained")):
         wanted = [*accuracy[0, :, column].tolist(), float(accuracy[1, 0, column])]
         assert probes["series"][f"bars/{name}"]["x"] == pytest.approx(wanted, abs=1e-5)
-    trend = history.scalar("probes/h/class/linear")
+    assert probes["series"]["bars/best"]["x"] == pytest.approx([0.95] * 4, abs=1e-5)
+    # The trend shows what is lost.
+    trend = history.scalar("probes/h/<script>window.hurt = 1</script>/linear")
     assert probes["series"]["trend/h"]["y"] == pytest.approx(trend.values.tolist(), abs=1e-5)
     assert probes["series"]["trend/h"]["x"] == pytest.approx(trend.steps.tolist(), abs=1e-3)
     assert probes["headline"] == {"name": "class", "text": "0.86", "reference": "chance 0.12"}

@@ -13,11 +13,14 @@ from PIL import Image
 
 from tests.panels.test_probes import bars, run
 from vergence_widgets.draw import matplotlib_pen, plotly_pen
-from vergence_widgets.draw.bars import AXIS, HEAD, row_places
+from vergence_widgets.draw.bars import AXIS, HEAD, LINE, _fitting, row_places
 from vergence_widgets.figure import figure
 from vergence_widgets.freeze import size
 from vergence_widgets.panels import probes
 from vergence_widgets.theme import THEMES
+
+GONE = {"word": "gone", "against": "best", "base": 0.9, "half": 0.05, "step": 20}
+LOST = {"standing": {"h": [GONE, None]}, "since": {"h": [40, None]}, "head_drops": [True, False]}
 
 
 def decoded(entry: dict[str, str]) -> np.ndarray:
@@ -32,6 +35,36 @@ def test_rows_stand_apart_and_inside(count):
         assert one.stop <= other.start + 0.01 or not one.two_lines
     assert places[0].start >= HEAD
     assert places[-1].z + places[-1].bar <= 190 - AXIS
+
+
+@pytest.mark.parametrize(("count", "tall"), [(9, 190.0), (14, 257.0)])
+def test_rows_under_three_lines_stand_apart_and_inside(count, tall):
+    places = row_places(count, tall, 3)
+    for one, other in itertools.pairwise(places):
+        assert one.stop <= other.start + 0.01
+        assert other.h - one.h >= 11
+    assert places[0].start >= HEAD + 2 * LINE - 0.01
+    assert places[-1].z + places[-1].bar <= tall - AXIS
+
+
+def test_both_pens_draw_all_lines_and_the_best_so_far():
+    panel = probes.spec(run(values={"h": 0.2}, more=LOST, best=(0.9, 20)))
+    found = plotly_pen.describe([panel])
+    told = str(found)
+    for words in bars(panel).words:
+        assert words in told
+    trace = next(trace for trace in found["data"] if trace.get("name") == "best so far")
+    assert decoded(trace["x"])[1] == np.float32(0.9)
+    with_best = picture(matplotlib_pen.png([panel]))
+    layer = replace(bars(panel), best=(None,) * 4)
+    without = replace(panel, plots=(replace(panel.plots[0], layers=(layer,)), panel.plots[1]))
+    assert (with_best != picture(matplotlib_pen.png([without]))).any()
+
+
+@pytest.mark.parametrize(("room", "wanted"), [(300, "a run"), (32, "a run"), (31, "a r…"), (20, ""), (-50, "")])
+def test_a_name_takes_the_room_there_is(room, wanted):
+    assert _fitting("a run", room) == wanted
+    assert len(_fitting("x" * 40, 1000)) == 20
 
 
 def test_plotly_draws_every_number():

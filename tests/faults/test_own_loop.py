@@ -257,7 +257,7 @@ def test_an_exception_in_a_metric_is_said_and_the_others_are_measured(tmp_path, 
 
 def test_an_exception_in_the_measuring_itself_is_said(tmp_path, monkeypatch):
     loop = Loop(tmp_path)
-    monkeypatch.setattr(loop.monitor.observer, "_places", lambda *rest: 1 / 0)
+    monkeypatch.setattr("vergence.training.observer.places_of", lambda *rest: 1 / 0)
     loop.good()
     assert said(loop.monitor.history) == [("failed", "measuring", "ZeroDivisionError: division by zero")]
     assert loop.monitor.history.last("loss") == 2.0
@@ -352,7 +352,7 @@ def test_a_step_after_the_record_was_closed_is_marked(tmp_path):
             (torch.ones(4, 3), torch.ones(3).long()),
             torch.nn.Linear(3, 2),
             errors.ShapeError,
-            r"labels is \(3\) but there are 4 rows",
+            r"the factor 'class' is \(3\) but there are 4 items",
         ),
     ],
 )

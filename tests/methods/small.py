@@ -76,6 +76,10 @@ def moco_v3(**more: Any) -> Recipe:
     return METHODS.MoCo("v3", **more)
 
 
+def mochi(**more: Any) -> Recipe:
+    return METHODS.MoCHi(**{"n_hard": 16, "n_mix": 8, "n_query_mix": 4, "queue": 64, **more})
+
+
 CASES = [
     Case(METHODS.SimCLR, "SimCLR"),
     Case(METHODS.FeatureTransformation, "Feature transformation"),
@@ -88,6 +92,8 @@ CASES = [
     Case(METHODS.SupCon, "SupCon"),
     Case(lambda **more: METHODS.MoCo(queue=64, **more), "MoCo v2", from_step=3),
     Case(moco_v3, "MoCo v3"),
+    Case(mochi, "MoCHi", from_step=3),
+    Case(lambda **more: METHODS.CARE(group=8, **more), "CARE"),
     Case(METHODS.BYOL, "BYOL"),
     Case(METHODS.SimSiam, "SimSiam"),
     Case(lambda **more: METHODS.SimSiam("direct", **more), "SimSiam, direct"),

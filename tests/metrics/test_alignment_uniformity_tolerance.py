@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.metrics.case import Case, labelled, views
 from tests.reference import hypersphere as slow
 from tests.reference.golden import golden_batch, random_batch, rotation
 from vergence.errors import (
@@ -266,3 +267,12 @@ def test_alignment_refuses_views_that_do_not_match() -> None:
         alignment(a, b[:3])
     with pytest.raises(DeviceMismatch, match=r"a is on cpu but b is on meta"):
         alignment(a, b.to("meta"))
+
+
+CASES = [
+    Case(alignment, views(2, unit=True), lengths="refused"),
+    Case(uniformity, views(unit=True), lengths="refused"),
+    Case(tolerance, views(unit=True), labelled, lengths="refused", needs=("labels",)),
+    Case(same_class_cosine, views(unit=True), labelled, lengths="refused", needs=("labels",), least=4),
+    Case(uniformity_floor, lambda n, dim, dtype, seed: (dim,), of=()),
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.metrics.case import Case
 from tests.reference import attention as slow
 from vergence import errors
 from vergence.metrics import (
@@ -366,3 +368,25 @@ class TestTheDoor:
             entropy(torch.eye(4))
         with pytest.raises(errors.ShapeError, match="list"):
             entropy([[1.0]])  # type: ignore[arg-type]
+
+
+def _maps(n: int, dim: int, dtype: torch.dtype, seed: int) -> tuple[Tensor]:
+    return (random_maps(n, 2, dim, dim, seed=seed).to(dtype),)
+
+
+def _gridded(n: int, dim: int, dtype: torch.dtype, seed: int) -> tuple[Tensor, tuple[int, int]]:
+    return _maps(n, 9, dtype, seed)[0], (3, 3)
+
+
+def _of(*given: Any) -> Any:
+    return lambda n, dim, dtype, seed: given
+
+
+# Maps are no rows of embeddings: what they refuse is tried above.
+CASES = [
+    *(Case(metric, _maps, of=()) for metric in (attention, entropy, sinks)),
+    *(Case(metric, _gridded, of=()) for metric in (distance, offset)),
+    Case(rollout, lambda *how: ([_maps(*how)[0]] * 2,), of=()),
+    *(Case(metric, _of(9), of=()) for metric in (grid_of, uniform_entropy, uniform_mass)),
+    *(Case(metric, _of((3, 3)), of=()) for metric in (uniform_distance, uniform_offset)),
+]

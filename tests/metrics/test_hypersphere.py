@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.metrics.case import Case, labelled, views
 from tests.reference import hypersphere as slow
 from tests.reference.golden import golden_batch, random_batch
 from vergence.errors import ArgumentError, NotFinite, ShapeError, TooFewRows, ZeroRows
@@ -174,3 +175,9 @@ class TestHypersphere:
 
     def test_without_labelled_rows_there_is_no_tolerance(self) -> None:
         assert hypersphere(torch.eye(4), labels=torch.full((4,), -1)).tolerance is None
+
+
+CASES = [
+    Case(hypersphere, views(2), labelled, lengths="ignored", bad="left out"),
+    Case(hypersphere, lengths="ignored", bad="left out", label="hypersphere of one view"),
+]

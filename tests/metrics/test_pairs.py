@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.metrics.case import Case, labelled, views
 from tests.reference import pairs as slow
 from tests.reference.golden import golden_batch, random_batch
 from vergence import errors
@@ -214,3 +215,10 @@ class TestNearDuplicates:
         x[0, 0] = math.nan
         x[2] = x[1]
         assert listed(near_duplicates(x)) == [(1, 2)]
+
+
+CASES = [
+    Case(pairs, views(2), labelled, lengths="ignored", bad="left out", least=1),
+    Case(pairs, views(2), lengths="ignored", bad="left out", least=1, label="pairs without labels"),
+    Case(near_duplicates, views(2), of=()),
+]

@@ -14,6 +14,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor
 
+from tests.metrics.case import Case, labelled, views
 from tests.reference import probes as slow
 from vergence import errors
 from vergence.geometry import unit
@@ -327,3 +328,15 @@ def test_cosines_do_not_change_with_length() -> None:
     rows, labels = planted(120, noise=3.0)
     lengths = torch.rand(120, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.1
     assert probes(rows * lengths, labels).knn.right.tolist() == probes(unit(rows), labels).knn.right.tolist()
+
+
+def _readings(n: int, dim: int, dtype: torch.dtype, seed: int) -> tuple[Reading, Reading]:
+    (rows,) = views(classes=3)(n, dim, dtype, seed)
+    found = probes(rows, **labelled(rows))
+    return found.linear, found.knn
+
+
+CASES = [
+    Case(probes, views(classes=3), labelled, bad="left out", needs=("labels",), size=(60, 6), least=10),
+    Case(compare, _readings, of=(), size=(60, 6)),
+]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.metrics.case import Case, labelled, views
 from tests.reference import similarity as slow
 from tests.reference.golden import golden_batch, random_batch, rotation
 from vergence.errors import (
@@ -332,3 +333,9 @@ def test_every_name_is_exported() -> None:
 
     assert sorted(metrics.__all__, key=lambda name: (name.islower(), not name.isupper(), name)) == metrics.__all__
     assert all(hasattr(metrics, name) for name in metrics.__all__)
+
+
+CASES = [
+    Case(similarity, views(2), labelled, lengths="ignored", bad="left out", least=1),
+    Case(similarity, lengths="ignored", bad="left out", label="similarity of one view"),
+]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.metrics.case import Case, views
 from tests.reference import spectrum as slow
 from tests.reference.golden import golden_batch, random_batch, rotation
 from vergence.errors import ArgumentError, NotFinite, ShapeError, TooFewRows, ZeroRows
@@ -342,3 +343,12 @@ class TestInput:
 
 def test_the_module_is_reached_by_its_own_name() -> None:
     assert sys.modules[spectrum.__module__].__name__ == "vergence.metrics.spectrum"
+
+
+CASES = [
+    Case(spectrum, views(2), bad="left out", least=1, apart=("floor", "floor_centred")),
+    *(Case(metric) for metric in (singular_values, rank_me, rank_centred, participation_ratio, stable_rank)),
+    Case(unit_spread, lengths="ignored"),
+    Case(mean_correlation),
+    Case(isotropic, lambda n, dim, dtype, seed: (n, dim), of=()),
+]

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from tests.metrics.case import Case
 from tests.reference import temperature as slow
 from tests.reference.golden import golden_batch, random_batch
 from vergence import losses
 from vergence.errors import ArgumentError, ShapeError, TooFewRows
 from vergence.geometry import unit
-from vergence.metrics import temperature
+from vergence.metrics import coupling, gradient_shares, temperature
 from vergence.metrics.temperature import WEIGHT_BINS
 
 TEMPERATURES = (0.02, 0.05, 0.07, 0.1, 0.2, 0.5, 1.0, 5.0)
@@ -226,3 +227,107 @@ GIVEN: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
 def test_what_it_cannot_measure_it_refuses(cosines: Any, positive: Any, more: Any, kind: Any, words: str) -> None:
     with pytest.raises(kind, match=words):
         temperature(cosines, positive, **more)
+
+
+def _cosines(n: int, dim: int, dtype: torch.dtype, seed: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    cosines = 0.8 * torch.rand(n, dim, generator=generator, dtype=torch.float64) - 0.4
+    return cosines.to(dtype), torch.eye(n, dim, dtype=torch.bool)
+
+
+CASES = [
+    Case(
+        temperature, _cosines, lambda *given: {"temperature": 0.2}, least=1, bad="left out", left_out="pairs_left_out"
+    ),
+    # An anchor that cannot be measured reads NaN: tried below.
+    Case(coupling, _cosines, lambda *given: {"temperature": 0.2}, of=()),
+    Case(gradient_shares, lambda *how: (_cosines(*how)[0], ~_cosines(*how)[1]), of=()),
+]
+
+
+class TestCouplingOfEachAnchor:
+    @pytest.mark.parametrize("tau", [0.05, 0.5])
+    def test_it_is_what_the_paper_says_and_its_mean_is_the_one_reported(self, tau: float) -> None:
+        cosines, positive, negative = pairs(7, 4, seed=1)
+        found = coupling(cosines, positive, negative=negative, temperature=tau)
+        for i, row in enumerate(cosines.tolist()):
+            partner, of = int(positive[i].nonzero()), negative[i].nonzero().flatten().tolist()
+            assert float(found[i]) == pytest.approx(slow.coupling(row, partner, of, tau))
+        whole = temperature(cosines, positive, negative=negative, temperature=tau)
+        assert whole.coupling == pytest.approx(float(found.mean()))
+
+    def test_the_weights_of_a_loss_give_the_same(self) -> None:
+        a, b = random_batch(9, 4, seed=2)
+        cosines, positive, negative = compared(a, b)
+        weights = losses.NTXent(temperature=0.3).pair_weights(a, b)
+        by_weights = coupling(cosines, positive, negative=negative, temperature=0.3, weights=weights)
+        torch.testing.assert_close(by_weights, coupling(cosines, positive, negative=negative, temperature=0.3))
+
+    def test_a_loss_without_the_positive_below_pushes_in_full(self) -> None:
+        a, b = random_batch(9, 4, seed=2)
+        cosines, positive, negative = compared(a, b)
+        weights = losses.DCL(temperature=0.3).pair_weights(a, b)
+        found = coupling(cosines, positive, negative=negative, temperature=0.3, weights=weights)
+        torch.testing.assert_close(found, torch.ones_like(found))
+
+    @pytest.mark.parametrize(("batch", "q"), [(8, 0.13), (32, 0.44), (128, 0.76), (512, 0.92), (1024, 0.96)])
+    def test_at_the_place_where_it_was_measured(self, batch: int, q: float) -> None:
+        """Positives at 0.95, negatives spread evenly over 32 dimensions, T = 0.2: what trained digits read."""
+        generator = torch.Generator().manual_seed(0)
+        found = []
+        for _ in range(max(1, 256 // batch)):
+            a, other = unit(torch.randn(2 * batch, 32, generator=generator)).split(batch)
+            beside = unit(other - (other * a).sum(1, keepdim=True) * a)
+            cosines, positive, negative = compared(a, 0.95 * a + (1 - 0.95**2) ** 0.5 * beside)
+            found.append(coupling(cosines, positive, negative=negative, temperature=0.2).mean())
+        assert float(torch.stack(found).mean()) == pytest.approx(q, abs=0.03)
+
+    def test_an_anchor_that_cannot_be_measured_reads_nan(self) -> None:
+        cosines = torch.tensor([[0.5, 0.1], [0.5, 0.1], [math.nan, 0.1], [0.5, 0.1]])
+        positive = torch.tensor([[True, False], [False, False], [True, False], [True, True]])
+        found = coupling(cosines, positive, temperature=0.5)
+        assert found.isnan().tolist() == [False, True, True, True]
+        drawn = coupling(cosines, positive, temperature=0.5, stands_for=10.0)
+        assert float(drawn[0]) > float(found[0])
+
+    @pytest.mark.parametrize(("cosines", "positive", "more", "kind", "words"), [
+        (S[0], P, {"temperature": 1.0}, ShapeError, "coupling: cosines is"),
+        (S, P.float(), {"temperature": 1.0}, ShapeError, "positive is .*boolean"),
+        (S, P, {"temperature": 0.0}, ArgumentError, "temperature is 0"),
+        (S, P, {"temperature": 1.0, "stands_for": 0.1}, ArgumentError, "stands_for is 0.1"),
+    ])  # fmt: skip
+    def test_refuses(self, cosines: Any, positive: Any, more: Any, kind: Any, words: str) -> None:
+        with pytest.raises(kind, match=words):
+            coupling(cosines, positive, **more)
+
+
+class TestGradientShares:
+    @pytest.mark.parametrize("loss", [losses.NTXent(), losses.DCL(), losses.MultiSimilarity(), losses.SigLIP()])
+    def test_of_any_loss_they_sum_to_one(self, loss: Any) -> None:
+        a, b = random_batch(6, 4, seed=0)
+        weights = loss.pair_weights(a, b)
+        push = weights > 0
+        found = gradient_shares(weights, push)
+        for row, mask, w in zip(found, push, weights.tolist(), strict=True):
+            total = math.fsum(abs(w[j]) for j in mask.nonzero().flatten().tolist())
+            for j, share in enumerate(row.tolist()):
+                assert math.isnan(share) if total == 0 else share == pytest.approx(abs(w[j]) * bool(mask[j]) / total)
+
+    def test_they_are_what_the_softmax_gives(self) -> None:
+        a, b = random_batch(9, 4, seed=2)
+        cosines, _, negative = compared(a, b)
+        found = gradient_shares(losses.NTXent(temperature=0.3).pair_weights(a, b), negative)
+        expected = torch.softmax(torch.where(negative, cosines / 0.3, -math.inf), 1)
+        torch.testing.assert_close(found, expected)
+
+    def test_what_weighs_nothing_or_is_not_finite_is_nan(self) -> None:
+        weights = torch.tensor([[1.0, -3.0], [0.0, 0.0], [math.inf, 1.0]])
+        found = gradient_shares(weights, torch.ones(3, 2, dtype=torch.bool))
+        assert found[0].tolist() == [0.25, 0.75]
+        assert bool(found[1:].isnan().all())
+
+    def test_refuses(self) -> None:
+        with pytest.raises(ShapeError, match=r"weights is \(3\).*pair_weights"):
+            gradient_shares(torch.ones(3), torch.ones(3, dtype=torch.bool))
+        with pytest.raises(ShapeError, match=r"negative is \(2, 2\) but weights is \(2, 3\)"):
+            gradient_shares(torch.ones(2, 3), torch.ones(2, 2, dtype=torch.bool))

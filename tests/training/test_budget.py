@@ -144,3 +144,71 @@ def test_an_impossible_share_is_refused(share):
 def test_an_impossible_cadence_is_refused(every):
     with pytest.raises(errors.ArgumentError, match=r"Budget: every is .*whole number, 1 or above"):
         Budget(every=every)
+
+
+class Rare(Loop):
+    """Asks for what is made now and then as well."""
+
+    def __init__(self, rare: dict[str, float], prices: dict[str, float], **more: float) -> None:
+        super().__init__(prices, **more)
+        self.rare = rare
+        self.when |= {name: [] for name in rare}
+        self.rarely = 0.0
+        self.steps: dict[int, list[str]] = {}
+
+    def run(self, seconds: float) -> Loop:
+        ends = self.now + seconds
+        while self.now < ends:
+            self.step += 1
+            self.now += self.step_seconds
+            self.budget.tick()
+            due = self.budget.due(self.prices, self.step)
+            rare = self.budget.seldom(self.rare, self.step) if self.budget.asks_rarely() else []
+            if rare:
+                self.steps[self.step] = rare
+            for name in (*due, *rare):
+                price = (self.prices | self.rare)[name]
+                self.now += price
+                self.spent += price
+                self.rarely += price * (name in self.rare)
+                self.times[name] += 1
+                self.when[name].append(self.now)
+                self.budget.charge(name, price)
+        return self
+
+
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.2])
+def test_what_is_made_now_and_then_takes_little_of_the_share(share):
+    rare = {f"rare{number}": 0.004 * 2**number for number in range(6)}  # 4 ms to an eighth of a second
+    loop = Rare(rare, {"similarity": 0.012}, step=0.1, share=share).run(20)
+    assert all(loop.times[name] >= 1 for name in rare), "each once at the beginning"
+    before, began = loop.rarely, loop.now
+    loop.run(500)
+    assert loop.rarely - before <= 0.16 * share * (loop.now - began) + 0.15
+    assert all(loop.times[name] >= 2 for name in rare), "none starves"
+
+
+def test_first_calls_of_what_is_rare_come_at_steps_of_their_own():
+    loop = Rare({f"rare{number}": 0.05 for number in range(5)}, {}, step=0.3).run(3)
+    assert [len(names) for names in list(loop.steps.values())[:5]] == [1] * 5
+
+
+def test_what_is_rare_and_small_comes_every_five_seconds_whatever_the_others_owe():
+    loop = Rare({"small": 0.001, "large": 0.5}, {}, step=0.1).run(120)
+    gaps = [later - earlier for earlier, later in zip(loop.when["small"], loop.when["small"][1:], strict=False)]
+    assert min(gaps) >= 5.0
+    assert max(gaps) <= 6.0
+    assert loop.times["large"] <= 3
+
+
+def test_panels_get_as_many_frames_as_without():
+    prices = {"similarity": 0.012, "hypersphere": 0.008, "probes": 0.03}
+    plain = Rare({}, prices, step=0.02).run(120)
+    beside = Rare({f"rare{number}": 0.02 for number in range(12)}, prices, step=0.02).run(120)
+    for name in prices:
+        assert beside.times[name] >= 0.97 * plain.times[name]
+
+
+def test_with_every_one_look_in_ten_has_them():
+    budget = Budget(every=3)
+    assert [step for step in range(1, 61) if budget.seldom(["rare"], step)] == [1, 30, 60]

@@ -78,6 +78,29 @@ def test_a_term_of_a_loss_can_be_switched_off_and_on_again():
         made.set("variance", -1)
 
 
+def test_a_count_goes_in_whole_numbers_and_a_setting_may_have_words_of_its_own():
+    loss, made = losses.SwAV(prototypes=4, dim=8), Controls()
+    made.add_loss(loss)
+    described = {entry["name"]: entry for entry in made.described()}
+    assert described["iterations"]["whole"]
+    assert not described["epsilon"]["whole"]
+    assert [described[name]["label"] for name in ("temperature", "epsilon", "iterations")] == [
+        "Temperature", "Sinkhorn ε", "Sinkhorn iterations",
+    ]  # fmt: skip
+    assert made.label("iterations", 3.0, 2.0) == "iterations 3 → 2"
+    with pytest.raises(errors.ArgumentError, match=r"iterations is 2\.5\. It must be a whole number"):
+        made.set("iterations", 2.5)
+
+
+def test_a_setting_whose_owner_takes_no_halves_is_a_count():
+    def allows(value):
+        return value >= 1 and value == int(value)
+
+    made = knobs.setting("neighbours_used", 4.0, allows)
+    assert (made.whole, made.low, made.high, made.label) == (True, 1.0, 10.0, "Neighbours used")
+    assert not knobs.setting("scale", 4.0, lambda value: value > 0).whole
+
+
 def two_groups() -> torch.optim.Optimizer:
     layers = nn.Linear(2, 2), nn.Linear(2, 2)
     return torch.optim.SGD(

@@ -59,7 +59,13 @@ def test_an_own_loop_ends_with_the_same_weights_watched_and_unwatched(tmp_path):
     bare, state, _ = own_loop(lambda *parts: None)
     watched, state_watched, monitor = own_loop(
         lambda encoder, objective, optimiser: vg.Monitor(
-            encoder, reference=vectors(40), objective=objective, optimiser=optimiser, every=1, directory=tmp_path
+            encoder,
+            reference=vectors(40),
+            objective=objective,
+            optimiser=optimiser,
+            every=1,
+            directory=tmp_path,
+            measures="all",
         )
     )
     assert same(bare, watched)
@@ -69,6 +75,9 @@ def test_an_own_loop_ends_with_the_same_weights_watched_and_unwatched(tmp_path):
     assert len(history.scalar("similarity/z/auc")) == STEPS
     assert len(history.scalar("hypersphere/reference/uniformity")) == STEPS + 1, "and one look before training"
     assert len(history.scalar("similarity/backbone/auc")) == STEPS
+    assert {"gradients/encoder/norm", "weight_change/encoder/relative", "lidar/z/within", "step_profile/h/mean"} <= set(
+        history.scalar_keys()
+    )
     monitor.close()
 
 
@@ -78,8 +87,9 @@ def test_a_run_ends_with_the_same_weights_watched_and_unwatched(monkeypatch):
         run.start(steps=STEPS)
         return weights(run.model), run
 
-    watched, run = trained(every=1, reference=32)
+    watched, run = trained(every=1, reference=32, measures="all")
     assert len(run.history.scalar("similarity/h/auc")) == STEPS
+    assert len(run.history.scalar("step_profile/h/mean")) > 1
     assert len(run.history.scalar("hypersphere/reference/uniformity")) == STEPS + 1
     from vergence.training.observer import Observer
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from vergence import data, errors, geometry, losses, methods, metrics, models, observe, record, views
+from vergence import data, errors, geometry, lab, losses, methods, metrics, models, observe, record, views
 from vergence.errors import Stopped
 from vergence.record import History
 from vergence.record import open_run as open  # noqa: A004 - `vergence.open(path)` reads like the built-in it mirrors
@@ -27,6 +27,7 @@ __all__ = [
     "data",
     "errors",
     "geometry",
+    "lab",
     "losses",
     "methods",
     "metrics",

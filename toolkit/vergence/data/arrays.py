@@ -85,6 +85,11 @@ class ArraySource(Base):
             return None
         return self._groups.ids[self.check_index(index)]
 
+    def only(self, kept: Tensor) -> None:
+        """Partners in a group are chosen among `kept`, (samples,) true or false, from now on."""
+        if self._groups is not None:
+            self._groups = self._groups.among(kept)
+
     def reference(self, n: int) -> tuple[Tensor, Tensor | None]:
         """`n` held-out items, or `n` samples spread evenly over the set; fewer where there are fewer."""
         check_count(f"{self.name}.reference", n)

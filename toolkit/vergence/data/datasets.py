@@ -108,6 +108,11 @@ class DatasetSource(Base):
             return None
         return self._groups.ids[self.check_index(index)]
 
+    def only(self, kept: Tensor) -> None:
+        """Partners in a group are chosen among `kept`, (samples,) true or false, from now on."""
+        if self._groups is not None:
+            self._groups = self._groups.among(kept)
+
     def reference(self, n: int) -> tuple[Tensor, Tensor | None]:
         """`n` items spread evenly over the Dataset; fewer where there are fewer. Read once and kept."""
         n = min(check_count(f"{self.name}.reference", n), len(self))

@@ -97,6 +97,13 @@ class Groups:
                 "or leave groups out: two views of one sample are then the positives."
             )
 
+    def among(self, kept: Tensor) -> Groups:
+        """The same groups without the samples that are not `kept`, (samples,) true or false.
+
+        Raises ArgumentError when no two that are left share one.
+        """
+        return Groups("groups among the samples that are left", torch.where(kept, self.ids, -1))
+
     def partner(self, index: Int[Tensor, " batch"], generator: torch.Generator) -> Int[Tensor, " batch"]:
         """For each sample another member of its group, each equally likely; itself where it is alone."""
         group = self._group[index]

@@ -84,6 +84,7 @@ class AMCL(Base, nn.Module):
     source = "Wang et al. 2024, arXiv:2310.05615"
     views = 2
     ranges: ClassVar[dict[str, Check]] = {"beta": shapes.check_nonnegative}
+    labels: ClassVar[dict[str, str]] = {"beta": "Entropy weight β"}
 
     def __init__(
         self, heads: int = 3, dim: int | None = None, *, beta: float = 1e-4, low: float = 1e-5, high: float = 2.0

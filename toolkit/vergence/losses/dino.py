@@ -72,6 +72,7 @@ class DINO(Base, nn.Module):
         "teacher_temperature": shapes.check_positive,
         "momentum": check_share,
     }
+    labels: ClassVar[dict[str, str]] = {"momentum": "Centre EMA"}
 
     def __init__(
         self, temperature: float = 0.1, teacher_temperature: float = 0.04, momentum: float = 0.9, views: int = 2

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from vergence import errors, shapes
+from vergence.gaussian import SMALLEST_GAP, gap_entropy, gap_window
 from vergence.geometry import at_least_single, full_precision
 from vergence.losses.around import Around
 from vergence.losses.loss import Check, Couples, Loss, check_scale
@@ -21,9 +22,6 @@ from vergence.shapes import Embeddings, Scalar
 __all__ = ["EntropyMaximisation", "effective_entropy", "marginal_entropy", "squashed"]
 
 Squash = Literal["sigmoid", "gaussian"]
-
-EPSILON = 1e-7
-"""What a spacing of 0 counts as, before its logarithm; the authors'."""
 
 
 def marginal_entropy(z: Embeddings) -> Float[Tensor, " dim"]:
@@ -44,7 +42,7 @@ def marginal_entropy(z: Embeddings) -> Float[Tensor, " dim"]:
     Source: Vasicek 1976 in the form of Learned-Miller & Fisher 2003, as in Chakraborty et al. 2024, arXiv:2411.15931.
     """
     shapes.check_embeddings("marginal_entropy", "z", z, rows=2)
-    return _marginal_entropy(at_least_single(z)[0])
+    return gap_entropy(at_least_single(z)[0])
 
 
 def squashed(z: Embeddings, squash: Squash) -> Embeddings:
@@ -131,7 +129,7 @@ class EntropyMaximisation(Around):
     def chance(self, batch: int, dim: int) -> float | None:
         """The base's, and no entropy at all: 16.1 times its weight. None where the base has none."""
         found: float | None = self.base.chance(batch, dim)
-        return None if found is None else found - self._settings["entropy"] * math.log(EPSILON)
+        return None if found is None else found - self._settings["entropy"] * math.log(SMALLEST_GAP)
 
     def floor(self, batch: int, dim: int) -> float | None:
         r"""The base's, with columns drawn evenly and independently from their range.
@@ -146,7 +144,7 @@ class EntropyMaximisation(Around):
         found: float | None = self.base.floor(batch, dim)
         if found is None or batch < 2:
             return found
-        m = _window(batch)
+        m = gap_window(batch)
         short = math.fsum(1 / k for k in range(m, batch + 1)) - math.log((batch + 1) / m)
         repeated = self.views * (dim - 1) / (144 * (batch - 1))
         return found + self._settings["entropy"] * short + self._settings["decorrelation"] * repeated
@@ -170,18 +168,8 @@ def _terms(views: tuple[Tensor, ...], squash: Squash) -> tuple[Tensor, Tensor]:
     """Minus the mean entropy, and the summed covariances."""
     with full_precision(views[0].device):
         cubes = [squashed(z, squash) for z in views]
-        entropies = torch.stack([_marginal_entropy(z).mean() for z in cubes])
+        entropies = torch.stack([gap_entropy(z).mean() for z in cubes])
         return -entropies.mean(), torch.stack([covariance(z) for z in cubes]).sum()
-
-
-def _marginal_entropy(z: Tensor) -> Tensor:
-    n, m = len(z), _window(len(z))
-    ordered = z.sort(dim=0).values
-    return ((ordered[m:] - ordered[: n - m]) * ((n + 1) / m) + EPSILON).log().mean(0)
-
-
-def _window(batch: int) -> int:
-    return round(math.sqrt(batch))
 
 
 def _check_squash(call: str, squash: str) -> None:

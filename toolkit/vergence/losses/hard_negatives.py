@@ -74,6 +74,7 @@ class HCL(Base):
         "tau_plus": check_prior,
         "beta": shapes.check_nonnegative,
     }
+    labels: ClassVar[dict[str, str]] = {"tau_plus": "Class prior τ⁺", "beta": "Hardness β"}
 
     def __init__(self, temperature: float = 0.5, tau_plus: float = 0.1, beta: float = 1.0) -> None:
         super().__init__(temperature=temperature, tau_plus=tau_plus, beta=beta)

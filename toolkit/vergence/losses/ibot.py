@@ -84,6 +84,9 @@ class IBOT(Base, nn.Module):
         "whole": shapes.check_nonnegative,
         "patch": shapes.check_nonnegative,
     }
+    labels: ClassVar[dict[str, str]] = {
+        "momentum": "Centre EMA", "whole": "Class tokens", "patch": "Masked patches"
+    }  # fmt: skip
 
     def __init__(
         self,

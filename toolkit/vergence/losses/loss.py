@@ -92,6 +92,8 @@ class Adjustable:
 
     ranges: ClassVar[dict[str, Check]]
     """For each setting the check of `vergence.shapes` that its values must pass."""
+    labels: ClassVar[dict[str, str]] = {}
+    """What stands beside the slider of a setting whose name alone does not say it."""
 
     def __init__(self, **settings: float) -> None:
         for name, value in settings.items():

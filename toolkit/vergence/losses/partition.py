@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -12,7 +15,7 @@ from torch import Tensor
 from vergence.geometry import at_least_single, full_precision
 from vergence.losses.partition_blocks import Rules, Sums, exponential
 
-__all__ = ["log_partition"]
+__all__ = ["any_length", "log_partition"]
 
 Rows = Float[Tensor, "anchors dim"]
 Others = Float[Tensor, "others dim"]
@@ -24,6 +27,18 @@ SMALL = 128
 """Up to so many rows, twice as many with a shift, one whole matrix is faster than halves of it in blocks."""
 EXPONENT = {torch.float32: 60.0, torch.float64: 350.0}
 """Up to this |logit| a sum of exponentials, and a gradient divided by it, stay within the type without a shift."""
+
+_ANY_LENGTH: ContextVar[bool] = ContextVar("any_length", default=False)
+
+
+@contextmanager
+def any_length() -> Iterator[None]:
+    """Inside, no `bound` is believed: rows may be of any length, whatever the loss that calls says of them."""
+    before = _ANY_LENGTH.set(True)
+    try:
+        yield
+    finally:
+        _ANY_LENGTH.reset(before)
 
 
 def log_partition(
@@ -68,7 +83,7 @@ def log_partition(
         if x.dtype != y.dtype or x.dtype not in EXPONENT:
             x, y = at_least_single(x, y)
         y = x if same else y
-        shifted = bound / temperature > EXPONENT[x.dtype]
+        shifted = _ANY_LENGTH.get() or bound / temperature > EXPONENT[x.dtype]
         keep = chunk is None and x.shape[0] * y.shape[0] <= WHOLE
         mirrored = same and rules.symmetric
         kind: type[torch.autograd.Function] = _Blocks

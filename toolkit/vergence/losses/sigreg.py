@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from vergence import errors, shapes
+from vergence.gaussian import (
+    Directions,
+    check_directions,
+    collapse_factor,
+    epps_pulley,
+    random_directions,
+    sigreg_null,
+)
 from vergence.geometry import at_least_single, full_precision
 from vergence.losses.loss import Base, Check, Couples, check_scale, sum_of
 from vergence.losses.several_views import check_several_views
@@ -19,10 +24,6 @@ from vergence.shapes import Embeddings, Scalar
 
 __all__ = ["LeJEPA", "le_jepa", "random_directions", "sigreg", "sigreg_null"]
 
-REACH = 3.0
-"""The characteristic function is compared on [-3, 3]: beyond, that of the Gaussian is below 0.0112."""
-
-Directions = Float[Tensor, "dim slices"]
 Draw = Callable[[int], Tensor]
 
 
@@ -54,44 +55,9 @@ def sigreg(z: Embeddings, directions: Directions, *, knots: int = 17) -> Scalar:
     views in one sample, are in use as well.
     """
     shapes.check_embeddings("sigreg", "z", z)
-    _check_directions("sigreg", z, directions)
+    check_directions("sigreg", z, directions)
     shapes.check_count("sigreg", "knots", knots, least=2)
-    return _sigreg(z, directions, knots)
-
-
-def sigreg_null(knots: int = 17) -> float:
-    r"""What `sigreg` reads on average for rows drawn from the standard Gaussian, for any batch and any directions.
-
-        sigreg_null() = integral over t in [-3, 3] of  (1 - exp(-t^2))  exp(-t^2/2) dt
-
-    knots: >= 2, as for `sigreg`. Reads 1.0525 at 17.
-
-    Raises ArgumentError.
-    Source: the variance of an empirical characteristic function, (1 - |phi|^2) / N, Epps & Pulley 1983.
-    """
-    shapes.check_count("sigreg_null", "knots", knots, least=2)
-    return math.fsum(weight * (1 - phi**2) for _, phi, weight in _rule(knots))
-
-
-def random_directions(
-    dim: int,
-    slices: int,
-    *,
-    generator: torch.Generator | None = None,
-    dtype: torch.dtype = torch.float32,
-    device: torch.device | str = "cpu",
-) -> Directions:
-    """Columns of length 1 (dim, slices), drawn evenly from the sphere.
-
-    dim, slices: >= 1. generator: draws on its own device; None: torch's own randomness, on `device`.
-
-    Raises ArgumentError. Source: a Gaussian has no preferred direction, Muller 1959.
-    """
-    shapes.check_count("random_directions", "dim", dim)
-    shapes.check_count("random_directions", "slices", slices)
-    where = device if generator is None else generator.device
-    drawn = torch.randn(dim, slices, generator=generator, dtype=dtype, device=where).to(device)
-    return torch.nn.functional.normalize(drawn, dim=0)
+    return epps_pulley(z, directions, knots)
 
 
 def le_jepa(*views: Tensor, directions: Directions, weight: float = 0.05, knots: int = 17) -> Scalar:
@@ -113,7 +79,7 @@ def le_jepa(*views: Tensor, directions: Directions, weight: float = 0.05, knots:
     _check_weight("le_jepa", "weight", weight)
     shapes.check_count("le_jepa", "knots", knots, least=2)
     check_several_views("le_jepa", views)
-    _check_directions("le_jepa", views[0], directions)
+    check_directions("le_jepa", views[0], directions)
     return sum_of(_terms(views, directions, weight, knots, pooled=False))
 
 
@@ -145,6 +111,7 @@ class LeJEPA(Base):
     source = "Balestriero & LeCun 2025, arXiv:2511.08544"
     couples: ClassVar[Couples] = "statistics"
     ranges: ClassVar[dict[str, Check]] = {"weight": _check_weight}
+    labels: ClassVar[dict[str, str]] = {"weight": "SIGReg weight"}
 
     def __init__(
         self,
@@ -172,7 +139,7 @@ class LeJEPA(Base):
         first = views[0]
         if self.directions is not None:
             directions = self.directions(first.shape[1]).to(first.device)
-            _check_directions(self.name, first, directions)
+            check_directions(self.name, first, directions)
         else:
             directions = random_directions(first.shape[1], self.slices, generator=self.generator, device=first.device)
         return _terms(views, directions, self._settings["weight"], self.knots, pooled=self.pooled)
@@ -181,8 +148,7 @@ class LeJEPA(Base):
         """Collapse into the origin: weight times 0.402 times the rows tested together. Raises ArgumentError."""
         check_scale("LeJEPA.chance", batch, dim)
         rows = batch * (self.views if self.pooled else 1)
-        zero = math.fsum(weight * (1 - phi) ** 2 for _, phi, weight in _rule(self.knots))
-        return self._settings["weight"] * rows * zero
+        return self._settings["weight"] * rows * collapse_factor(self.knots)
 
     def floor(self, batch: int, dim: int) -> float:
         """Views agree, and their rows are a sample of the standard Gaussian: weight times 1.05, whatever the batch.
@@ -207,75 +173,5 @@ def _terms(
         samples = [stacked.flatten(0, 1)] if pooled else list(stacked)
         return {
             "invariance": (1 - weight) * (stacked - stacked.mean(0)).square().mean(),
-            "sigreg": weight * torch.stack([_sigreg(z, directions, knots) for z in samples]).mean(),
+            "sigreg": weight * torch.stack([epps_pulley(z, directions, knots) for z in samples]).mean(),
         }
-
-
-def _sigreg(z: Tensor, directions: Tensor, knots: int) -> Tensor:
-    (z,) = at_least_single(z)
-    with full_precision(z.device):
-        along = z @ torch.nn.functional.normalize(directions.to(z.dtype), dim=0)
-        result: Tensor = _EppsPulley.apply(along, knots)  # type: ignore[no-untyped-call]
-    return result
-
-
-class _EppsPulley(torch.autograd.Function):
-    """The statistic of each column of x (batch, slices), averaged over them.
-
-    The chain of operations would keep the sine and the cosine of every row, slice and knot for backward; here
-    they are made again, and only x is kept.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, knots: int) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.knots = knots
-        total = x.new_zeros(x.shape[1])
-        for (_, phi, weight), (cos, sin) in zip(_rule(knots), _waves(x, knots), strict=True):
-            total = total + weight * ((cos.mean(0) - phi).square() + sin.mean(0).square())
-        return total.mean() * len(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        (x,) = ctx.saved_tensors
-        slope = torch.zeros_like(x)
-        for (t, phi, weight), (cos, sin) in zip(_rule(ctx.knots), _waves(x, ctx.knots), strict=True):
-            slope = slope + (2 * weight * t) * (sin.mean(0) * cos - (cos.mean(0) - phi) * sin)
-        return slope * (grad / x.shape[1]), None
-
-
-def _waves(x: Tensor, knots: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """cos(t x) and sin(t x) for t = 0, step, 2 step, ...: each by turning the one before, as trigonometry is dear."""
-    step = REACH / (knots - 1)
-    turn_cos, turn_sin = (step * x).cos(), (step * x).sin()
-    cos, sin = torch.ones_like(x), torch.zeros_like(x)
-    yield cos, sin
-    for _ in range(knots - 1):
-        cos, sin = cos * turn_cos - sin * turn_sin, sin * turn_cos + cos * turn_sin
-        yield cos, sin
-
-
-@functools.lru_cache(maxsize=64)
-def _rule(knots: int) -> tuple[tuple[float, float, float], ...]:
-    """Of each knot t the Gaussian's characteristic function and the weight in the integral over [-3, 3]."""
-    step = REACH / (knots - 1)
-    phi = [math.exp(-((k * step) ** 2) / 2) for k in range(knots)]
-    ends = (0, knots - 1)
-    return tuple((k * step, phi[k], phi[k] * step * (1 if k in ends else 2)) for k in range(knots))
-
-
-def _check_directions(call: str, z: Tensor, directions: object) -> None:
-    if not isinstance(directions, Tensor) or directions.ndim != 2 or directions.shape[0] != z.shape[1]:
-        raise errors.ShapeError(
-            f"{call}: directions is {shapes.shape_of(directions)} but the rows have {z.shape[1]} columns. It must be "
-            f"({z.shape[1]}, slices), one direction per column: random_directions({z.shape[1]}, 256)."
-        )
-    if not directions.is_floating_point() or directions.shape[1] == 0:
-        raise errors.ShapeError(
-            f"{call}: directions is {shapes.shape_of(directions)} {directions.dtype}. At least one column of floating "
-            f"point numbers is needed: random_directions({z.shape[1]}, 256)."
-        )
-    if directions.device != z.device:
-        raise errors.DeviceMismatch(
-            f"{call}: the rows are on {z.device} but directions is on {directions.device}. Use directions.to(z.device)."
-        )

@@ -102,6 +102,7 @@ class SwAV(Base, nn.Module):
         "epsilon": shapes.check_positive,
         "iterations": check_whole,
     }
+    labels: ClassVar[dict[str, str]] = {"epsilon": "Sinkhorn ε", "iterations": "Sinkhorn iterations"}
 
     def __init__(
         self,

@@ -4,12 +4,14 @@ from vergence.methods import pairs
 from vergence.methods.amcl import AMCL
 from vergence.methods.barlow_twins import BarlowTwins
 from vergence.methods.byol import BYOL
+from vergence.methods.care import CARE
 from vergence.methods.clip import CLIP
 from vergence.methods.dino import DINO
 from vergence.methods.feature_transformation import FeatureTransformation
 from vergence.methods.le_jepa import LeJEPA
 from vergence.methods.learner import Batch, Learner, Outputs
 from vergence.methods.mcl import MCL
+from vergence.methods.mochi import MoCHi
 from vergence.methods.moco import MoCo
 from vergence.methods.recipe import Recipe
 from vergence.methods.sim_siam import SimSiam
@@ -22,6 +24,7 @@ from vergence.methods.w_mse import WMSE
 __all__ = [
     "AMCL",
     "BYOL",
+    "CARE",
     "CLIP",
     "DINO",
     "MCL",
@@ -31,6 +34,7 @@ __all__ = [
     "FeatureTransformation",
     "LeJEPA",
     "Learner",
+    "MoCHi",
     "MoCo",
     "Outputs",
     "Recipe",

@@ -57,10 +57,15 @@ class CLIP(Recipe):
 
     def build_on(self, source: Source) -> Learner:
         """An encoder for each kind of item in the pairs of this source."""
-        return self._towers(source.item_shape, _second_shape(source), words=getattr(source, "words", False))
+        towers = self._towers(source.item_shape, _second_shape(source), words=getattr(source, "words", False))
+        towers.beside_words = getattr(source, "untouched", 0)
+        return towers
 
     def views_on(self, source: Source) -> Views:
         """Views for each kind of item."""
+        own: Views | None = getattr(source, "views", None)
+        if self.views is None and own is not None:
+            return copy.deepcopy(own)
         first = self.views_for(source.item_shape)
         shape = _second_shape(source)
         if getattr(source, "words", False):
@@ -115,6 +120,8 @@ class Towers(Learner):
         self.second, self.second_projector = second, second_projector
         self.shapes = shapes
         self.takes_every_view = shapes[0] != shapes[1]
+        self.beside_words = 0
+        """Last entries of a row of words that say nothing of the words (`data.rand_bits`)."""
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Items of either kind to `(h, z)`, told apart by their shape."""
@@ -154,7 +161,7 @@ class Towers(Learner):
                 "data.paired(images, texts)."
             )
         first = next(self.second.parameters(), None)
-        rows = hashed_words(texts, shape[0])
+        rows = nn.functional.pad(hashed_words(texts, shape[0] - self.beside_words), (0, self.beside_words))
         rows = rows if first is None else rows.to(first.device, first.dtype)
         modes = [(part, part.training) for part in self.modules()]
         try:

@@ -36,7 +36,8 @@ class Recipe:
         projector: the same, or the name of a head of ours: "mlp" (the method's own, as None), "linear", "none",
             "reweight" (`models.Reweight`).
         dim: of the embedding z, when the projector is ours.
-        views: augmentations; None for `Images` or `Vectors` at `strength`.
+        views: augmentations; None for those that the source brings along (`data.latent_factors` does), with a
+            strength of their own, or else `Images` or `Vectors` at `strength`.
         strength: of the augmentations, 0 to 1.
         learning_rate, weight_decay: of Adam.
         batches: which items come in which batch: called with source, batch and generator, it returns positions, a
@@ -106,7 +107,13 @@ class Recipe:
         return self.build(source.item_shape)
 
     def views_on(self, source: Source) -> Views:
-        """`views_for`, for a method that must know more of its data than the shape of an item."""
+        """`views_for`, for a method that must know more of its data than the shape of an item.
+
+        A source of known factors brings views of its own; they are taken where none were given.
+        """
+        own: Views | None = getattr(source, "views", None)
+        if self.views is None and own is not None:
+            return copy.deepcopy(own)
         return self.views_for(source.item_shape)
 
     def loss_for(self, learner: Learner) -> Loss:

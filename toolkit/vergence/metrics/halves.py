@@ -114,7 +114,8 @@ class Task:
     classes: int
     """Classes that take part."""
     chance: float
-    """Share of the tested rows that are right when the commonest class of the fit half is always answered."""
+    """Share of the tested rows that are right when the commonest class of the fit half is always answered; with
+    `within`, the commonest of those that share the row's value there."""
     left_out: int
     """Labelled rows of classes that do not take part."""
     unlabelled: int
@@ -122,10 +123,13 @@ class Task:
     """Places in `fit`: two rows of every class, in the order of classes, for each draw."""
 
 
-def task(call: str, labels: Values, parted: Halves, *, draws: int = 32, seed: int = 0) -> Task:
+def task(
+    call: str, labels: Values, parted: Halves, *, within: Values | None = None, draws: int = 32, seed: int = 0
+) -> Task:
     """What a factor asks for. A class takes part with two rows or more in the fit half and one in the other.
 
-    labels: integers (items,); below 0: not labelled. draws: of two labels per class; fewer with many classes.
+    labels: integers (items,); below 0: not labelled. within: the classes that these are classes of, if any: chance is
+    then that of somebody who knows them. draws: of two labels per class; fewer with many classes.
 
     Raises ShapeError for labels that are no classes, TooFewRows when fewer than two classes take part.
     """
@@ -149,13 +153,24 @@ def task(call: str, labels: Values, parted: Halves, *, draws: int = 32, seed: in
     fit = parted.fit[enough[code[parted.fit]]]
     test = parted.test[enough[code[parted.test]]]
     fit_class, test_class = number[code[fit]], number[code[test]]
-    commonest = int(torch.bincount(fit_class, minlength=classes).argmax())
+    known = torch.zeros_like(values) if within is None else within.cpu().long()
+    chance = _chance((fit_class, known[fit]), (test_class, known[test]), classes)
     return Task(
         fit=fit, fit_class=fit_class, test=test, test_class=test_class, test_group=parted.groups[test],
-        classes=classes, chance=float((test_class == commonest).double().mean()),
+        classes=classes, chance=chance,
         left_out=labelled - len(fit) - len(test), unlabelled=items - labelled,
         draws=_draw(fit_class, classes, _affordable(draws, classes, len(test)), seed),
     )  # fmt: skip
+
+
+def _chance(fit: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], classes: int) -> float:
+    """Answering the commonest class among those of one value of something known. Each: classes, and known values."""
+    _, place = torch.unique(torch.cat([fit[1], test[1]]), return_inverse=True)
+    counts = torch.zeros(int(place.max()) + 1, classes)
+    counts.index_put_((place[: len(fit[0])], fit[0]), torch.ones(len(fit[0])), accumulate=True)
+    # A value that the fit half does not hold is answered as if nothing were known.
+    counts[counts.sum(1) == 0] = counts.sum(0)
+    return float((counts.argmax(1)[place[len(fit[0]) :]] == test[0]).double().mean())
 
 
 def _affordable(draws: int, classes: int, asked: int) -> int:
@@ -182,6 +197,7 @@ def _check_classes(call: str, labels: object, items: int) -> None:
     if isinstance(labels, Tensor) and (labels.is_floating_point() or labels.is_complex()):
         raise errors.ShapeError(
             f"{call}: labels has dtype {labels.dtype}. A probe reads classes, so labels are integers: labels.long(). "
-            "A number that is to be predicted is no class; cut it into bins first: torch.bucketize(labels, edges)."
+            "A number that is to be predicted is no class: metrics.amounts(rows, values) reads it, or cut it into bins "
+            "first: torch.bucketize(labels, edges)."
         )
     shapes.check_labels(call, labels, items)

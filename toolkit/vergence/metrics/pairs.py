@@ -103,7 +103,7 @@ def pairs(*views: Tensor, labels: Labels = None, positives: Positives | None = N
         raise errors.TooFewRows(
             f"pairs: {len(rows)} row with a direction ({left_out} left out), 2 are needed. Use a larger batch."
         )
-    samples = _samples(given, positives)[rows]
+    samples = samples_of(given, positives)[rows]
     seen = _Seen(replace(everything, rows=to_unit(everything.rows)), samples, most)
     with full_precision(everything.rows.device):
         seen.look()
@@ -246,7 +246,7 @@ def near_duplicates(
     if not inputs:
         raise errors.ShapeError("near_duplicates: there are no inputs. Hand over one tensor per view: x1, x2.")
     who = who_belongs([torch.zeros(len(x), 1) for x in inputs], None, _on_cpu(positives), call="near_duplicates")
-    samples = _samples(who, positives)
+    samples = samples_of(who, positives)
     starts = np.cumsum((0, *who.sizes))
     kinds: dict[tuple[object, ...], list[int]] = {}
     for number, x in enumerate(inputs):
@@ -279,11 +279,11 @@ def _near_among(rows: Tensor, index: Index, who: Pairs, samples: Index, near: fl
     for start in range(0, n, step):
         stop = min(start + step, n)
         apart = (lengths[start:stop, None] + lengths - 2 * rows[start:stop] @ rows.T).clamp_(min=0).numpy()
-        different = _different(who, samples, index[start:stop], index) & (index[start:stop, None] < index)
-        squares += float(apart.sum(where=different, dtype=np.float64))
-        compared += int(different.sum())
+        others = different(who, samples, index[start:stop], index) & (index[start:stop, None] < index)
+        squares += float(apart.sum(where=others, dtype=np.float64))
+        compared += int(others.sum())
         # The usual distance is known at the end; it can be no more than twice the longest row.
-        close = np.flatnonzero(different & (apart <= most))
+        close = np.flatnonzero(others & (apart <= most))
         kept.append((close // n + start, close % n))
     usual = squares / compared if compared else 0.0
     a, b = (np.concatenate(parts) for parts in zip(*kept, strict=True))
@@ -297,21 +297,21 @@ def _near_among(rows: Tensor, index: Index, who: Pairs, samples: Index, near: fl
     return (score, i, j), len(score), compared
 
 
-def _different(who: Pairs, samples: Index, rows: Index, columns: Index) -> NDArray[np.bool_]:
+def different(who: Pairs, samples: Index, rows: Index, columns: Index) -> NDArray[np.bool_]:
     """Pairs of rows that are no positives and no two views of one sample."""
-    different: NDArray[np.bool_] = samples[rows, None] != samples[columns]
+    found: NDArray[np.bool_] = samples[rows, None] != samples[columns]
     if who.groups is not None:
         groups = who.groups.numpy()
-        different &= (groups[rows, None] != groups[columns]) | (groups[rows, None] < 0)
+        found &= (groups[rows, None] != groups[columns]) | (groups[rows, None] < 0)
     if who.matrix is not None:
         matrix, first = who.matrix.numpy(), who.sizes[0]
         inside = (rows[:, None] < first) & (columns >= first) & (columns < first + who.sizes[1])
         belong = matrix[np.minimum(rows, first - 1)[:, None], np.clip(columns - first, 0, who.sizes[1] - 1)]
-        different &= ~(inside & belong)
-    return different
+        found &= ~(inside & belong)
+    return found
 
 
-def _samples(who: Pairs, positives: Positives | None) -> Index:
+def samples_of(who: Pairs, positives: Positives | None) -> Index:
     """Which sample each row is a view of: its number in the view, where all views list the same samples."""
     same = len(set(who.sizes)) == 1
     one = positives is None or (isinstance(positives, Tensor) and positives.dtype != torch.bool)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
-from vergence import errors, shapes
+from vergence import shapes
 from vergence.geometry import full_precision
 from vergence.metrics.halves import Task, Values, halves, task
+from vergence.metrics.readings import LEVEL, Comparison, Reading, compare, error_of_draws, interval
 from vergence.metrics.space import Space, solve
 from vergence.shapes import Embeddings
 
@@ -22,49 +21,6 @@ K = 20
 TEMPERATURE = 0.07
 RIDGE = 0.3
 DRAWS = 32
-LEVEL = 1.959963984540054
-"""Standard deviations of a normal on either side of its mean that hold 95 %."""
-
-
-@dataclass(frozen=True, eq=False)
-class Reading:
-    """How well one probe reads one factor."""
-
-    accuracy: float
-    """Share of the held-out rows that were read right, 0 to 1; few: mean over the draws."""
-    half: float
-    """Half the 95 % interval of that share: rows of one group count together; few: the error of the draws is in it."""
-    right: Float[Tensor, " asked"] = field(repr=False)
-    """1 or 0 for each held-out row; few: the share of draws that read it right."""
-    rows: Int[Tensor, " asked"] = field(repr=False)
-    """Their row numbers."""
-    groups: Int[Tensor, " asked"] = field(repr=False)
-    draws: Float[Tensor, " draws"] | None = field(default=None, repr=False)
-    """few: accuracy of each draw."""
-
-    @property
-    def spread(self) -> float | None:
-        """few: standard deviation over the draws."""
-        return None if self.draws is None else float(self.draws.std(correction=0))
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two readings of the same rows."""
-
-    difference: float
-    """Accuracy of the one less that of the other."""
-    half: float
-    """Half its 95 % interval."""
-    rows: int
-    """Rows both were asked about."""
-
-    @property
-    def verdict(self) -> Literal["better", "no better", "worse"]:
-        """Better or worse only where the interval leaves no doubt."""
-        if self.difference > self.half:
-            return "better"
-        return "worse" if self.difference < -self.half else "no better"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +32,7 @@ class Probes:
     few: Reading
     """Two labels per class."""
     chance: float
-    """Accuracy of always answering the commonest class."""
+    """Accuracy of always answering the commonest class; within a class, of the commonest of that class."""
     classes: int
     k: int
     """Neighbours that voted: fewer than asked for where the fit half is small."""
@@ -193,64 +149,5 @@ def _few(space: Space, asked: Task, ridge: float) -> tuple[Tensor, Tensor]:
 
 def _reading(right: Tensor, asked: Task, draws: Tensor | None = None) -> Reading:
     accuracy = float(right.mean(dtype=torch.float64))
-    half = math.hypot(interval(right, asked.test_group), LEVEL * _error(draws))
+    half = math.hypot(interval(right, asked.test_group), LEVEL * error_of_draws(draws))
     return Reading(accuracy, half, right, asked.test, asked.test_group, draws)
-
-
-def _error(draws: Tensor | None) -> float:
-    """Standard error of the mean of some draws: other labels would have given another mean."""
-    return 0.0 if draws is None or len(draws) < 2 else float(draws.std()) / math.sqrt(len(draws))
-
-
-def interval(right: Tensor, groups: Tensor) -> float:
-    r"""Half the 95 % interval of a mean of entries from 0 to 1, whose rows come in groups.
-
-        Wilson's interval with n = p (1 - p) / se^2,   se^2 = sum over groups (sum of their entries - p)^2 / rows^2
-
-    Without groups n is the number of rows. Never 0: at p = 0 or 1 n is the number of groups.
-    Source: Wilson 1927; the design effect of Kish 1965 for n.
-    """
-    p = float(right.mean(dtype=torch.float64))
-    totals = _by_group(right.double() - p, groups)
-    variance = float(totals.square().sum()) / len(right) ** 2
-    binomial = p * (1 - p)
-    n = float(len(totals)) if binomial < 1e-12 or variance < 1e-15 else binomial / variance
-    # Draws of a few-label probe agree more than coins do; no more than one bit is learned from a row all the same.
-    n = min(n, float(len(right)))
-    return LEVEL / (1 + LEVEL**2 / n) * math.sqrt(binomial / n + LEVEL**2 / (4 * n**2))
-
-
-def compare(one: Reading, other: Reading) -> Comparison:
-    r"""How much better one reading is than another, on the rows both were asked about.
-
-        difference = mean of (right_one - right_other),   half = 1.96 sqrt(sum over groups of their sum^2) / rows
-
-    A paired comparison: what is hard for both does not blur it. Where the two never differ by a whole row, half is that
-    of one row, so nothing is ever certain. Few-label probes add the error of their draws, which both share.
-
-    Raises TooFewRows when they share no row.
-    """
-    _, mine, theirs = _common(one.rows, other.rows)
-    if not len(mine):
-        raise errors.TooFewRows("compare: the two readings share no row. Read both from the same halves.")
-    apart = one.right[mine].double() - other.right[theirs].double()
-    difference = float(apart.mean())
-    totals = _by_group(apart - difference, one.groups[mine])
-    half = LEVEL * math.sqrt(max(1.0, float(totals.square().sum()))) / len(apart)
-    if one.draws is not None and other.draws is not None and len(one.draws) == len(other.draws):
-        half = math.hypot(half, LEVEL * _error(one.draws - other.draws))
-    return Comparison(difference, half, len(apart))
-
-
-def _common(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Entries that two ascending lists share, and where they stand in each."""
-    if len(one) == len(other) and bool((one == other).all()):
-        every = torch.arange(len(one))
-        return one, every, every
-    mine = torch.nonzero(torch.isin(one, other)).squeeze(1)
-    return one[mine], mine, torch.nonzero(torch.isin(other, one)).squeeze(1)
-
-
-def _by_group(values: Tensor, groups: Tensor) -> Tensor:
-    _, place = torch.unique(groups, return_inverse=True)
-    return torch.zeros(int(place.max()) + 1, dtype=values.dtype).index_add_(0, place, values)

@@ -127,7 +127,7 @@ def similarity(
         negative_quantiles=_quantiles(n) if len(n) else None,
         positive_mean=float(p.mean(dtype=np.float64)) if len(p) else None,
         negative_mean=float(n.mean(dtype=np.float64)) if len(n) else None,
-        auc=_auc(p, n) if len(p) and len(n) else None,
+        auc=mann_whitney(p, n) if len(p) and len(n) else None,
         overlap=float(np.minimum(p_counts / len(p), n_counts / len(n)).sum()) if len(p) and len(n) else None,
         pairs_positive=len(p),
         pairs_negative=len(n),
@@ -219,8 +219,8 @@ def _quantiles(values: Values) -> Tensor:
     return torch.from_numpy(at.astype(np.float32))
 
 
-def _auc(positive: Values, negative: Values) -> float:
-    """Mann-Whitney: negatives below each positive, and half of those equal to it."""
+def mann_whitney(positive: Values, negative: Values) -> float:
+    """The pooled AUC: negatives below each positive, and half of those equal to it. Both ascending, not empty."""
     below = np.searchsorted(negative, positive, side="left").sum(dtype=np.int64)
     up_to = np.searchsorted(negative, positive, side="right").sum(dtype=np.int64)
     return (int(below) + int(up_to)) / (2 * len(positive) * len(negative))

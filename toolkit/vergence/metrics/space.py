@@ -25,7 +25,7 @@ class Space:
 
     rows: (items, dim). Rows that are zero or not finite are `bad` and must not be asked for.
 
-    Raises ShapeError, NotFinite when no row of the fit half is left.
+    Raises ShapeError, TooFewRows when all items are of one group, NotFinite when no row of the fit half is left.
     """
 
     def __init__(self, call: str, rows: Embeddings, parted: Halves) -> None:
@@ -34,6 +34,11 @@ class Space:
             raise errors.ShapeError(
                 f"{call}: rows is {shapes.shape_of(rows)} but {len(parted.groups)} items were parted in halves. "
                 "One row per item is needed, in the same order."
+            )
+        if not len(parted.fit) or not len(parted.test):
+            raise errors.TooFewRows(
+                f"{call}: all {len(rows)} items are of one group, so none is left to learn from or to be asked about. "
+                "Two groups are needed at least."
             )
         self.rows = rows.detach().to("cpu", torch.promote_types(rows.dtype, torch.float32))
         size = self.rows.abs().amax(1)
@@ -80,6 +85,11 @@ class Space:
         apart = _picked(self._apart, self._place[test], self._place[fit])
         near, index = torch.topk(apart, k, dim=1, largest=False)
         return near, index
+
+    def standard(self, fit: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
+        """The rows of `fit` and of `test`, every feature with mean 0 and standard deviation 1 over the fit half."""
+        learned, asked = self._standard
+        return learned[self._place[fit]], asked[self._place[test]]
 
     def products(self, fit: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
         """Of standardised rows: `fit` among themselves, and of `test` with them."""

@@ -4,10 +4,14 @@ Watching may take a share of the time that training takes (3 % by default). Each
 one that would overdraw the account waits, so its cadence stretches by itself when it is dear or steps
 are short. A floor keeps every measurement from starving: `floor_per_minute` times a minute it is made, and one so
 dear that this alone would take a fifth of the share less often, but once a minute whatever it costs; the cost is shown.
+
+What no panel waits for is asked for apart (`seldom`): every five seconds to once a minute, and all of it together takes
+so much of the share at most, of the part that is kept back, so the panels do not notice it.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -28,6 +32,23 @@ FIRST_CALL = 0.5
 """What a call may cost, as a part of what the first one took."""
 SELDOM_SECONDS = 60.0
 """So often every measurement is made, whatever it costs."""
+OFTEN_SECONDS = 5.0
+"""A measurement that is made now and then is made no more often than this ..."""
+SELDOM_SHARE = 0.01
+"""... and takes no more than this part of the share, two minutes apart at most ..."""
+RAREST_SECONDS = 120.0
+RARE_SHARE = 0.15
+"""... and all of them together no more than this part of it."""
+RARE_CREDIT = 30.0
+"""Seconds for which they have earned before a run begins."""
+RARELY = 0.25
+"""Seconds between two times of asking for them."""
+SMALL = 0.002
+"""Seconds; what takes less does not wait for what the others owe."""
+AT_ONCE = 0.02
+"""Seconds that such measurements may take at one step; one that takes longer comes alone."""
+SELDOM_EVERY = 10
+"""With `every`: of so many looks one."""
 ASK_SECONDS = 0.02
 """What is due is asked 50 times a second at most: on steps of a millisecond the asking itself would be dear."""
 CREDIT_SECONDS = 5.0
@@ -78,6 +99,9 @@ class Budget:
         self._spent = 0.0
         self._allowance = CREDIT_SECONDS * share
         self._most = 60 * share * (1 - KEPT_BACK)
+        self._seldom: dict[str, None] = {}
+        self._rare = RARE_CREDIT * RARE_SHARE * share
+        self._asked_rarely = -float("inf")
         self._began: float | None = None
         self._last_tick = 0.0
         self._outside = 0.0
@@ -92,7 +116,9 @@ class Budget:
             self._window = [(now, self._spent + outside)]
             self._outside = outside
         # The time between two runs earns little: an hour of it must not buy a minute of measuring.
-        earned = (1 - KEPT_BACK) * self.share * min(now - self._last_tick, 5.0)
+        passed = min(now - self._last_tick, 5.0)
+        earned = (1 - KEPT_BACK) * self.share * passed
+        self._rare = min(self._rare + RARE_SHARE * self.share * passed, self._most)
         # Writing and drawing are watching too: what they took is not there for measuring.
         self._allowance = max(min(self._allowance + earned, self._most) - (outside - self._outside), -self._most)
         self._outside = outside
@@ -143,6 +169,44 @@ class Budget:
                 allowance -= estimate or 0.0
         return chosen
 
+    def asks_rarely(self) -> bool:
+        """Whether it is time to ask for what is made now and then."""
+        if self.every is not None:
+            return True
+        now = self._clock()
+        if now - self._asked_rarely < RARELY:
+            return False
+        self._asked_rarely = now
+        return True
+
+    def seldom(self, names: Iterable[str], step: int) -> list[str]:
+        """Which of the measurements that are made now and then to make at this step, the most overdue first.
+
+        The first call of each comes at a step of its own: together they would hold up the beginning of a run. One that
+        is dear is made once, and again when all together can afford it.
+        """
+        if self.every is not None:
+            return [name for name in names if step == 1 or step % (SELDOM_EVERY * self.every) == 0]
+        now = self._clock()
+        self._seldom = dict.fromkeys(names)
+        overdue = []
+        for name in self._seldom:
+            account = self._accounts.setdefault(name, _Account())
+            late = math.inf if account.estimate is None else (now - account.last) / self._pause(account.estimate)
+            if late >= 1 and (self._rare >= 0 or account.estimate is None or account.estimate <= SMALL):
+                overdue.append((late, name, AT_ONCE if account.estimate is None else account.estimate))
+        chosen: list[str] = []
+        left = AT_ONCE
+        for _, name, cost in sorted(overdue, key=lambda one: -one[0]):
+            if not chosen or cost <= left:
+                chosen.append(name)
+                left -= cost
+        return chosen
+
+    def _pause(self, estimate: float) -> float:
+        """Seconds between two times of what is made now and then."""
+        return min(RAREST_SECONDS, max(OFTEN_SECONDS, estimate / (SELDOM_SHARE * self.share)))
+
     def _longest(self, estimate: float) -> float:
         """A measurement waits at most so long: the cheaper it is, the less, and never beyond the floor."""
         floor = max(self._starving, min(SELDOM_SECONDS, estimate / (FLOOR_SHARE * self.share)))
@@ -151,16 +215,20 @@ class Budget:
     def charge(self, name: str | None, seconds: float) -> None:
         """Book what a measurement, or the bookkeeping itself (None), took."""
         self._spent += seconds
+        rare = name in self._seldom
         # What the floor overdraws is forgiven past a minute's allowance: cheap measurements must not starve with it.
-        self._allowance = max(self._allowance - seconds, -self._most)
+        if not rare:
+            self._allowance = max(self._allowance - seconds, -self._most)
         if name is None:
             return
         account = self._accounts.setdefault(name, _Account())
         account.times += 1
         account.last = self._clock() - seconds  # when it began: the floor is a rate, not a rest
         # The first call of a kernel is slow (allocation, thread pools): it costs nothing and sets a price for one call.
+        if rare and account.times > 1:
+            self._rare -= seconds
         if account.times == 1:
-            self._allowance += seconds
+            self._allowance += 0.0 if rare else seconds
             account.estimate = FIRST_CALL * seconds
         elif account.estimate is None or account.times == 2:
             account.estimate = seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -43,6 +43,8 @@ class Control:
     """0 is allowed, though a logarithmic slider has no place for it: a term of a loss can be switched off."""
     strict: bool = True
     """The ends of a linear slider are the ends of what is allowed; False: its setter says what is."""
+    whole: bool = False
+    """Only whole numbers: a notch of the slider is 1."""
 
 
 def learning_rate(value: float) -> Control:
@@ -121,12 +123,12 @@ def bias(name: str, value: float) -> Control:
     )  # fmt: skip
 
 
-def rounds(name: str, value: float) -> Control:
-    """How often something is repeated."""
+def whole(name: str, value: float, unit: str = "how many", *, least: float = 0.0) -> Control:
+    """A count, from `least`."""
     high = max(10.0, 2 * value)
     return Control(
-        name, _in_words(name), "rounds", low=0.0, high=high, ticks=(0.0, high / 2, high), default=value, digits=0,
-        symbol=name, strict=False,
+        name, _in_words(name), unit, low=least, high=high, ticks=(least, float(round(high / 2)), high), default=value,
+        digits=0, symbol=_plain(name), strict=False, whole=True,
     )  # fmt: skip
 
 
@@ -141,11 +143,14 @@ def setting(name: str, value: float, allows: Callable[[float], bool] | None = No
     if last in ("momentum", "ema") and 0 <= value <= 1:
         return momentum(name, value)
     if name == "iterations":
-        return rounds(name, value)
+        return whole(name, value, "rounds")
     if allows is None:
         return coefficient(name, value)
     if allows(-1.0):
         return bias(name, value)
+    if allows(2.0) and not allows(1.5):
+        least = next((n for n in (0.0, 1.0) if allows(n)), 2.0)
+        return whole(name, value, least=least)
     if not allows(1.5) and 0 <= value <= 1:
         return share(name, value)
     return coefficient(name, value, zero=allows(0.0))
@@ -217,13 +222,12 @@ class Controls:
     def add_loss(self, loss: Loss) -> None:
         """Offer what a loss lets be changed: its temperature, or the coefficients of its terms."""
         for name, value in loss.settings().items():
-            knob = setting(name, value, _allows(loss, name))
-            self.add(knob, partial(_setting, loss, name), partial(loss.set, name))
+            self.add(_knob_of(loss, name, value), partial(_setting, loss, name), partial(loss.set, name))
 
     def add_learner(self, learner: Learner) -> None:
         """Offer what a method lets be changed beside its loss: a teacher's momentum, a switch."""
         for name, value in learner.settings().items():
-            self.add(setting(name, value), partial(_setting, learner, name), partial(learner.set, name))
+            self.add(_knob_of(learner, name, value), partial(_setting, learner, name), partial(learner.set, name))
         for name, turned in learner.choices().items():
             self.add(switch(name, turned), partial(_choice, learner, name), partial(learner.set, name))
 
@@ -263,15 +267,22 @@ def _choice(learner: Learner, name: str) -> str:
     return learner.choices()[name]
 
 
-def _allows(loss: Loss, name: str) -> Callable[[float], bool] | None:
-    """Whether a loss would take a value: asked of the check that it keeps for the setting, so nothing is changed."""
-    check = getattr(loss, "ranges", {}).get(name)
+def _knob_of(part: Loss | Learner, name: str, value: float) -> Control:
+    """The knob of a setting of a loss or a method, with the words that its owner has for it."""
+    knob = setting(name, value, _allows(part, name))
+    label = getattr(part, "labels", {}).get(name)
+    return knob if label is None else replace(knob, label=label)
+
+
+def _allows(part: Loss | Learner, name: str) -> Callable[[float], bool] | None:
+    """Whether it would take a value: asked of the check that it keeps for the setting, so nothing is changed."""
+    check = getattr(part, "ranges", {}).get(name)
     if check is None:
         return None
 
     def allows(value: float) -> bool:
         try:
-            check(loss.name, name, value)
+            check(type(part).__name__, name, value)
         except errors.VergenceError:
             return False
         return True

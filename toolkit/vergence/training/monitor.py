@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vergence import errors, shapes
+from vergence import errors
 from vergence.data import thumbnails
 from vergence.record.history import History
 from vergence.record.mailbox import Letter
@@ -33,7 +33,8 @@ from vergence.training.background import Background, turn
 from vergence.training.budget import Budget
 from vergence.training.controls import Controls
 from vergence.training.observer import Labels, Number, Observer, Positives, Step, View
-from vergence.training.reference import Reference
+from vergence.training.reference import Reference, as_factor
+from vergence.training.seldom import Wanted
 from vergence.training.steering import Steering
 
 __all__ = ["Monitor"]
@@ -45,7 +46,8 @@ class Monitor:
     Args:
         encoder: gives the representation of the reference set; may be left out.
         reference: `(items, labels)` or `items`, embedded in eval mode at its own cadence. Labels are `(items,)`
-            integers, or a dict of these by name where several things are known; the first is the class.
+            integers, or a dict of these by name where several things are known; the first is the class. Floating point
+            is an amount (a size, an angle), whose R² is shown beside the accuracies of the others.
         projector: the head, when `encoder` gives h alone: then z of the reference is known too.
         modules: names of modules of the encoder whose output is looked at as well.
         names: a text per item of the reference; the texts themselves when the items are tokens.
@@ -58,6 +60,8 @@ class Monitor:
         save: write a run directory below `directory`. `save=False` keeps everything in memory only.
         budget: share of the training time that watching may take.
         every: measure at every n-th step instead, whatever it costs.
+        measures: what is measured now and then beside what the panels show: "default", "all", "none", or names that
+            come beside the default ones; `vergence.training.seldom.measures()` says which there are.
         save_cap_bytes: what frames may take on disk.
 
     Raises ArgumentError for impossible settings, ShapeError and TooFewRows for a reference that cannot be one. An
@@ -81,6 +85,7 @@ class Monitor:
         directory: str | Path = "runs",
         budget: float = 0.03,
         every: int | None = None,
+        measures: Wanted = "default",
         save_cap_bytes: int = 2_000_000_000,
     ) -> None:
         self.history = History()
@@ -94,6 +99,8 @@ class Monitor:
             reference=_reference(reference, encoder, projector=projector, modules=modules, names=names, groups=groups),
             projector=projector,
             budget=Budget(budget, every=every),
+            optimiser=optimiser,
+            measures=measures,
         )
         self.steering.after_pause = self.observer.budget.rest
         if optimiser is not None:
@@ -321,16 +328,17 @@ def _reference(
     if len(items) < 2:
         raise errors.TooFewRows(f"Monitor(reference=...): {len(items)} items. At least 2 are needed, 512 are usual.")
     by_name = dict(labels) if isinstance(labels, Mapping) else {} if labels is None else {"class": labels}
-    factors = {str(name): torch.as_tensor(values) for name, values in by_name.items()}
-    for values in factors.values():
-        shapes.check_labels("Monitor(reference=(items, labels))", values, len(items))
+    call = "Monitor(reference=(items, labels))"
+    factors = {
+        str(name): as_factor(call, torch.as_tensor(values), len(items), str(name)) for name, values in by_name.items()
+    }
     for what, entries in (("names", names), ("groups", groups)):
         if entries is not None and len(entries) != len(items):
             raise errors.ShapeError(
                 f"Monitor({what}=...): {len(entries)} {what} for {len(items)} items of the reference. "
                 "One each is needed."
             )
-    label = next(iter(factors), "class")
+    label = next((name for name, values in factors.items() if not values.is_floating_point()), "class")
     return Reference(
         encoder, items, factors.get(label), label=label, factors=factors, groups=groups, names=names,
         thumbnails=thumbnails(items), projector=projector, modules=modules,

@@ -22,15 +22,18 @@ from vergence import errors, shapes
 from vergence.losses import Loss
 from vergence.record.history import History
 from vergence.training.budget import Budget
+from vergence.training.handed import inputs_of, labels_of, places_of
 from vergence.training.later import Later
 from vergence.training.looks import Looks
 from vergence.training.measures import Measured, Sample
 from vergence.training.measures import step as measure
+from vergence.training.measures.now import Now, Setup
 from vergence.training.measures.parts import Called, Parts
 from vergence.training.measures.spectrum import measure_spectrum
 from vergence.training.measures.temperature import Shares
 from vergence.training.randomness import generator
 from vergence.training.reference import Reference
+from vergence.training.seldom import Seldom, Wanted
 from vergence.training.threads import OneThread
 
 __all__ = ["Labels", "Number", "Observer", "Positives", "Step", "View"]
@@ -70,6 +73,8 @@ class Observer:
         reference: items embedded on the measurements' cadence in eval mode.
         projector: turns h into z, where the model gives h alone.
         budget: decides what is due.
+        optimiser: tells which parameters it was never given.
+        measures: what is measured now and then: "default", "all", "none", or names that come beside the default ones.
     """
 
     def __init__(
@@ -81,6 +86,8 @@ class Observer:
         reference: Reference | None = None,
         projector: nn.Module | None = None,
         budget: Budget | None = None,
+        optimiser: torch.optim.Optimizer | None = None,
+        measures: Wanted = "default",
         seed: int = 0,
     ) -> None:
         self.history = history
@@ -89,6 +96,9 @@ class Observer:
         self._parts = None if self.objective is None else Parts(self.objective)
         self._shares = None if self.objective is None else Shares(self.objective)
         self.looks = Looks(model, reference, projector=projector, seed=seed)
+        setup = Setup(model, projector, reference, objective, optimiser, seed)
+        self.seldom = Seldom(setup, measures)
+        self._seldom_draws = generator(seed, "seldom")
         self.outside: list[Callable[[], float]] = []
         """Seconds that other threads have spent on watching: the writer's, the publisher's."""
         self._generator = generator(seed, "observer")
@@ -141,11 +151,12 @@ class Observer:
         called: Called | None = None,
         more: object = None,
         in_force: Mapping[str, float] | None = None,
+        fresh_gradients: bool = True,
     ) -> None:
         """Record one step. Never raises on what it was given.
 
         called: what the loss was called with, where that is not the views. more: keywords of a user's loss beside
-        the views.
+        the views. fresh_gradients: those that stand in the model are this step's.
         """
         named = map(str, h) if isinstance(h, Mapping) else ["h"] if h is not None else []
         self.begin(step - 1, {*named, *(["z"] if views else [])})
@@ -159,7 +170,11 @@ class Observer:
             if scalars:
                 self.history.add_scalars(step, scalars)
             measure_loss = partial(self._loss_parts, tuple(views), called, more, step)
-            measuring = self._measure(tuple(views), step, h, labels, positives, inputs, measure_loss)
+            if called is None and views:
+                called = Called(tuple(views), more if isinstance(more, Mapping) else {})
+            measuring = self._measure(
+                tuple(views), step, h, labels, positives, inputs, measure_loss, called, fresh_gradients
+            )
             self._tell_cost(step)
         except Exception as error:  # a view may fail; the run may not
             self._fail("observer", "measuring", error, step)
@@ -189,6 +204,12 @@ class Observer:
                 with torch.no_grad():
                     self._record(name, "", step, partial(self.looks.make, name, step, None, empty))
                 self.budget.charge(name, time.perf_counter() - began)
+        now = Now(step, snapshot=self.looks.snapshot, base=True, generator=self._seldom_draws)
+        for name in self.seldom.names((), self.looks.snapshot):
+            began = time.perf_counter()
+            with torch.no_grad():
+                self._record(name, "", step, partial(self.seldom.make, name, now))
+            self.budget.charge(name, time.perf_counter() - began)
 
     def finish(self) -> None:
         """The loop is over: losses that are still on their way from a device are waited for and recorded."""
@@ -257,12 +278,16 @@ class Observer:
         positives: Positives,
         inputs: object,
         measure_loss: Callable[[str, Labels], Measured],
+        called: Called | None,
+        fresh: bool,
     ) -> float:
         changed = self._parts is not None and self._parts.changed()
         if not self.budget.asks() and not changed:
             return 0.0
-        places = self._places(views, h)
-        seen = self._checked_inputs(inputs, step)
+        places = places_of(views, h)
+        seen, wrong = inputs_of(inputs)
+        if wrong:
+            self.mark("inputs", wrong, step)
         names = [f"{metric}/{place}" for place in places for metric in OF_STEP]
         if views and self.objective is not None:
             names += ["loss/z", "temperature/z"]
@@ -272,26 +297,39 @@ class Observer:
             due.append(
                 "loss/z"
             )  # another temperature has another floor: the old one must not stand beside the new loss
-        if not due:
+        rare: list[str] = []
+        if self.budget.asks_rarely():
+            calls = bool(views) and self.objective is not None
+            rare = self.budget.seldom(self.seldom.names(places, self.looks.snapshot, calls=calls), step)
+        if not due and not rare:
             return 0.0
-        labels = self._checked_labels(labels, views, step)
+        labels, wrong = labels_of(labels, views)
+        if wrong:
+            self.mark("labels", wrong, step)
         spent = 0.0
+        samples = {place: self._sample(place, rows, labels, positives) for place, rows in places.items()}
         with torch.no_grad(), self._one_thread():
-            for name in due:
+            for name in (*due, *rare):
                 began = time.perf_counter()
                 metric, _, place = name.partition("/")
-                # What is no tensor is refused by the metric, in words.
-                rows = places.get(place, ())
-                detached = tuple(view.detach() if isinstance(view, Tensor) else view for view in rows)
-                sample = Sample(place, detached, labels, positives, self._generator)
+                sample = samples.get(place) or self._sample(place, (), labels, positives)
                 make = partial(self._make, metric, name, step, sample, seen)
                 if metric in OF_LOSS:
                     make = partial(measure_loss, metric, labels)
+                elif name in rare:  # after what is due: the newest look counts
+                    look, draws = self.looks.snapshot, self._seldom_draws
+                    now = Now(step, samples, look, called, seen, fresh=fresh, generator=draws)
+                    make = partial(self.seldom.make, name, now)
                 self._record(name, place, step, make)
                 seconds = time.perf_counter() - began
                 spent += seconds
                 self.budget.charge(name, seconds)
         return spent
+
+    def _sample(self, place: str, rows: tuple[Any, ...], labels: Labels, positives: Positives) -> Sample:
+        # What is no tensor is refused by the metric, in words.
+        detached = tuple(view.detach() if isinstance(view, Tensor) else view for view in rows)
+        return Sample(place, detached, labels, positives, self._generator)
 
     def _make(self, metric: str, name: str, step: int, sample: Sample, seen: tuple[Tensor, ...] | None) -> Measured:
         if metric in OF_STEP:
@@ -328,42 +366,6 @@ class Observer:
         if metric == "temperature":
             return self._shares.measure(called, labels, self._generator)
         return self._parts.measure(called, labels)
-
-    def _places(self, views: tuple[Any, ...], h: object) -> dict[str, tuple[Any, ...]]:
-        places: dict[str, tuple[Any, ...]] = {"z": views} if views else {}
-        named = h if isinstance(h, Mapping) else {"h": h} if h is not None else {}
-        for name, value in named.items():
-            parts = tuple(value) if isinstance(value, tuple | list) else (value,)
-            if len(parts) == 1 and isinstance(parts[0], Tensor) and len(views) > 1:
-                rows = [len(view) for view in views if isinstance(view, Tensor) and view.ndim]
-                if parts[0].ndim and len(parts[0]) == sum(rows) and len(rows) == len(views):
-                    parts = torch.split(parts[0], rows)
-            places[str(name)] = parts
-        return places
-
-    def _checked_inputs(self, inputs: object, step: int) -> tuple[Tensor, ...] | None:
-        if inputs is None:
-            return None
-        parts = (inputs,) if isinstance(inputs, Tensor) else inputs
-        if isinstance(parts, tuple | list) and parts and all(isinstance(part, Tensor) for part in parts):
-            return tuple(part.detach() for part in parts)
-        text = (
-            f"inputs is a {type(inputs).__name__}. Hand over what the model saw, one tensor per view: inputs=(x1, x2)."
-        )
-        self.mark("inputs", text, step)
-        return None
-
-    def _checked_labels(self, labels: object, views: tuple[Any, ...], step: int) -> Labels:
-        if labels is None or not views:
-            return None
-        if isinstance(labels, tuple | list) and all(own is None or isinstance(own, Tensor) for own in labels):
-            return tuple(labels)  # one entry per view
-        try:
-            shapes.check_labels("Monitor.step", labels, len(views[0]))
-        except (errors.InputError, TypeError) as error:
-            self.mark("labels", f"{error} Measured without labels.", step)
-            return None
-        return labels if isinstance(labels, Tensor) else None
 
     # -- what went wrong -------------------------------------------------------------------------
 

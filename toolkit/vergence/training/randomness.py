@@ -123,8 +123,9 @@ _CALM = (
 
 
 def is_ours(part: object) -> bool:
-    """Made in this package, where every draw names its generator."""
-    return type(part).__module__.partition(".")[0] == "vergence"
+    """Made in this package, where every draw names its generator; so is what it is wrapped around."""
+    inner = getattr(part, "inner", None)
+    return type(part).__module__.partition(".")[0] == "vergence" and (inner is None or is_ours(inner))
 
 
 def may_draw(module: nn.Module) -> bool:

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from vergence import errors
+from vergence import errors, shapes
 from vergence.training.measures.base import Snapshot
 from vergence.training.randomness import OwnRandomness, generator
 
-__all__ = ["Reference", "at_rest", "outputs"]
+__all__ = ["Reference", "as_factor", "at_rest", "outputs"]
 
 
 class Reference:
@@ -29,8 +29,9 @@ class Reference:
     model: turns `items[i:j]` into h `(n, dim)`, or into `(h, z)`.
     items: `(items, ...)`.
     labels: `(items,)` integers, or None.
-    factors: other things known about the items, by name, `(items,)` integers each.
-    factor_names: the name of each value, by factor; the labels are the factor `label`.
+    factors: other things known about the items, by name, `(items,)` each: integers for kinds, below 0 where it is not
+        known, and floating point for amounts (a size, an angle), not finite where it is not known.
+    factor_names: the name of each value, by factor of kinds; the labels are the factor `label`.
     groups: `(items,)`; items of one group show the same thing (an emoji by three artists) and are never parted
         between the two halves of a probe.
     names: a text per item; the text itself for a set of texts.
@@ -62,9 +63,11 @@ class Reference:
                 raise errors.UnknownName("modules", str(name), known, "module")
         self.model = model
         self.items = items
-        self.labels = labels
         self.label = label
-        self.factors = ({} if labels is None else {label: labels}) | dict(factors or {})
+        given = ({} if labels is None else {label: labels}) | dict(factors or {})
+        self.factors = {name: as_factor("reference", values, len(items), name) for name, values in given.items()}
+        of_kinds = labels is not None and not self.factors[label].is_floating_point()
+        self.labels = self.factors[label] if of_kinds else None
         self.factor_names = dict(factor_names or {})
         self.groups = groups
         self.names = None if names is None else tuple(str(name) for name in names)
@@ -105,13 +108,33 @@ class Reference:
         if self.groups is not None:
             arrays["reference/groups"] = self.groups.cpu().numpy().astype(np.int64)
         for name, values in self.factors.items():
-            arrays[f"reference/factor/{name}"] = values.cpu().numpy().astype(np.int64)
+            kind = torch.float64 if values.is_floating_point() else torch.int64
+            arrays[f"reference/factor/{name}"] = values.detach().cpu().to(kind).numpy()
         entry = {
             "items": len(self), "label": self.label if self.labels is not None else None,
             "factors": {name: list(map(str, self.factor_names.get(name, ()))) for name in self.factors},
             "names": None if self.names is None else list(self.names), "modules": list(self.modules),
         }  # fmt: skip
         return arrays, entry
+
+
+def as_factor(call: str, values: object, items: int, name: str) -> Tensor:
+    """What is known about the items as integers (kinds; yes and no are two) or floating point (amounts), `(items,)`.
+
+    Raises ShapeError for anything else.
+    """
+    if not isinstance(values, Tensor) or values.is_complex():
+        told = f"has dtype {values.dtype}" if isinstance(values, Tensor) else f"is a {type(values).__name__}"
+        raise errors.ShapeError(
+            f"{call}: the factor {name!r} {told}. It must be a tensor ({items},), integers for kinds or floating point "
+            "for amounts."
+        )
+    if values.shape != (items,):
+        raise errors.ShapeError(
+            f"{call}: the factor {name!r} is {shapes.shape_of(values)} but there are {items} items. One value per item "
+            f"is needed: ({items},); give several numbers a name each."
+        )
+    return values.long() if values.dtype == torch.bool else values
 
 
 @contextmanager

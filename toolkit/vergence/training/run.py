@@ -23,6 +23,7 @@ from vergence.training.background import STOP_SECONDS, Background, turn
 from vergence.training.budget import Budget
 from vergence.training.controls import Controls
 from vergence.training.observer import Observer
+from vergence.training.seldom import Wanted
 from vergence.training.session import Session
 from vergence.training.steering import Steering
 
@@ -53,6 +54,8 @@ class Run:
         budget: share of training time that watching may take. every: measure each n-th step instead.
         reference: how many held-out items are embedded now and then.
         modules: names of further modules of the model (`run.model.named_modules()`) to look at.
+        measures: what is measured now and then beside what the panels show: "default", "all", "none", or names that
+            come beside the default ones; `vergence.training.seldom.measures()` says which there are.
         device: where to train.
     """
 
@@ -72,6 +75,7 @@ class Run:
         every: int | None = None,
         reference: int = 512,
         modules: Sequence[str] = (),
+        measures: Wanted = "default",
         device: str | torch.device = "cpu",
     ) -> None:
         if not isinstance(method, Recipe):
@@ -98,6 +102,7 @@ class Run:
         self._save, self._directory, self._cap = save, Path(directory), save_cap_bytes
         self._budget, self._every, self._reference = budget, every, reference
         self._modules = tuple(modules)
+        self._measures = measures
         self._device = torch.device(device)
         self._background: Background | None = None
         self._ready = threading.Event()
@@ -110,6 +115,11 @@ class Run:
         atexit.register(_finish, weakref.ref(self))
 
     # -- what it is --------------------------------------------------------------------------------
+
+    @property
+    def session(self) -> Session:
+        """What it is made of: trainer, record, controls, observer. A reset begins another one."""
+        return self._session
 
     @property
     def history(self) -> History:
@@ -341,7 +351,7 @@ class Run:
         return Session(
             self.method, self.source, seed=self.seed, batch=self._batch, name=self._name, directory=self._directory,
             budget=Budget(self._budget, every=self._every), reference=self._reference,
-            modules=self._modules, device=self._device,
+            modules=self._modules, device=self._device, measures=self._measures,
         )  # fmt: skip
 
     def _command(self, name: str) -> Run:

@@ -7,7 +7,7 @@ import datetime as dt
 import logging
 import platform
 import socket
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from os import getpid
 from pathlib import Path
 from typing import Any
@@ -81,15 +81,13 @@ def _claimed(directory: Path, moment: str, name: str) -> Path:
 
 def surroundings() -> dict[str, Any]:
     """What a History keeps about where it was made."""
-    from vergence import __version__
-
     return {
         "format": 1,
         "pid": getpid(),
         "host": socket.gethostname(),
         "started": dt.datetime.now().astimezone().isoformat(timespec="seconds"),
         "versions": {
-            "vergence": __version__,
+            "vergence": version("vergence"),
             "torch": torch.__version__,
             "python": platform.python_version(),
         },

@@ -18,6 +18,7 @@ from vergence.training.controls import Controls
 from vergence.training.measures.parts import Called
 from vergence.training.observer import Observer
 from vergence.training.reference import Reference
+from vergence.training.seldom import Wanted
 from vergence.training.steering import Steering
 from vergence.training.trainer import Taken, Trainer
 
@@ -40,6 +41,7 @@ class Session:
         reference: int,
         modules: Sequence[str],
         device: torch.device,
+        measures: Wanted = "default",
     ) -> None:
         self.trainer = Trainer(method, source, seed=seed, batch=batch, device=device)
         self.history = History()
@@ -53,6 +55,8 @@ class Session:
             model=self.trainer.learner,
             reference=_reference(self.trainer.learner, source, reference, modules) if reference else None,
             budget=budget,
+            optimiser=self.trainer.optimiser,
+            measures=measures,
             seed=seed,
         )
         self.observer.outside.append(self.writing_seconds)
@@ -121,6 +125,7 @@ class Session:
             inputs=taken.inputs,
             called=Called(taken.given, taken.more, taken.random),
             in_force=self.controls.in_force(),
+            fresh_gradients=not taken.skipped,
         )
         if taken.skipped:
             text = f"The loss of step {step:,} is not finite; the weights were left as they were."

@@ -34,6 +34,9 @@ class Steering:
         """Says why a pause cannot be ended from where it was asked for; "" when it can."""
         self.after_pause: Callable[[float], None] = lambda _seconds: None
         """Told how long a pause was: the budget earns nothing in it."""
+        self.between: tuple[Callable[[int], None], ...] = ()
+        """Called between steps, also while paused, on the training thread and with the number of the next step. Unlike
+        a letter it leaves nothing in the History. Replaced as a whole, so that any thread may."""
         self._paused = False
         self._steps_allowed = 0
         self._stopping = False
@@ -82,6 +85,8 @@ class Steering:
             return False
         if self._steps_allowed:
             self._steps_allowed -= 1
+            if self._steps_allowed and self.history.state != "live":  # of several steps: it trains until the last
+                self.history.set_state("live")
         elif self.history.state != "live":
             self.history.set_state("live")
         return True
@@ -100,6 +105,8 @@ class Steering:
                 self._command(letter, next_step)
             else:
                 self._control(letter, next_step)
+        for act in self.between:
+            act(next_step)
 
     def _control(self, letter: Letter, step: int) -> None:
         try:
@@ -118,7 +125,7 @@ class Steering:
         if letter.name == "pause":
             why = "" if letter.source == "another process" else self.may_not_pause()
             if not why:
-                self._paused = True
+                self._paused, self._steps_allowed = True, 0
         elif letter.name == "run":
             self._paused = False
         elif letter.name == "step":

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from vergence import errors, shapes
-from vergence.data import DatasetSource, Source
+from vergence.data import DatasetSource, Source, inner_source
 from vergence.methods import Batch, Learner, Outputs, Recipe
+from vergence.training.around import Around, Part, through
 from vergence.training.randomness import OwnRandomness, generator, is_ours, loss_draws, may_draw
+from vergence.views import Spare
 
 __all__ = ["Taken", "Trainer"]
 
@@ -58,7 +60,10 @@ class Trainer:
         self.source = copy.copy(source)
         self.views = recipe.views_on(source)
         # A pair of two kinds (an image and its words) has views of its own for each.
-        self._views_of = tuple(getattr(self.views, "parts", ())) or (self.views,)
+        parts = tuple(getattr(self.views, "parts", ())) or (self.views,)
+        # What a source appended on purpose (`data.rand_bits`) reaches the model as it was drawn.
+        untouched = getattr(source, "untouched", 0)
+        self._views_of = tuple(Spare(part, untouched) for part in parts) if untouched else parts
         self.batch = min(batch, len(source))
         self.device = device
         with OwnRandomness(generator(seed, "model")):
@@ -76,9 +81,9 @@ class Trainer:
         self._inside = generator(seed, "dropout", device)
         # A Dataset of the user's may draw (random crops): looked at until a few batches have shown that it does not,
         # since a batch of items is many small operations.
-        self._items_draw = isinstance(self.source, DatasetSource)
+        self._items_draw = isinstance(inner_source(self.source), DatasetSource)
         self._batches = 0
-        self._views_draw = not all(is_ours(part) for part in self._views_of)
+        self._views_draw = not all(is_ours(part) for part in parts)
         self._model_draws = may_draw(self.learner) or self.learner.draws
         self._begins = type(self.learner).begin is not Learner.begin
         self._loss_draws = loss_draws(self.loss)
@@ -86,6 +91,8 @@ class Trainer:
         self._order = torch.empty(0, dtype=torch.long)
         self._bad = 0
         self._steps = 0
+        self.around: tuple[Around, ...] = ()
+        """What stands around the parts of a step; changed between two steps only."""
 
     def step(self) -> Taken:
         """One step: batch, views, forward, backward, update.
@@ -93,27 +100,30 @@ class Trainer:
         Raises ShapeError when the loss is not one number, or the model does not return a row per item; whatever
         else goes wrong in data, model or loss passes through.
         """
+        taken: Taken = self._part("step", self._step)()
+        return taken
+
+    def _part(self, name: str, part: Part) -> Part:
+        return through(self.around, name, part)
+
+    def _step(self) -> Taken:
         self._steps += 1
         with self._own(self._inside, self._begins):
             self.learner.begin(self._steps, self.source)
-        index = self._next_batch()
-        items = self._items(index)
+        index = self._part("index", self._next_batch)()
+        items = self._part("items", self._items)(index)
         with self._own(self._views, self._views_draw):
-            # Whoever wants more than two views gets them of both items in turn.
-            views = tuple(
-                self._views_of[number % len(self._views_of)](items[number % len(items)].to(self.device), self._views)
-                for number in range(self.loss.views)
-            )
-        batch = self._known(index)
+            views = self._part("views", self._views_on)(items)
+        batch = self._part("known", self._known)(index)
         with self._own(self._inside, self._model_draws):
-            outputs = self.learner.embed(views, batch)
+            outputs = self._part("embed", self.learner.embed)(views, batch)
         self._check_rows(outputs, items=len(index))
         more = outputs.more | {
             name: value for name, value in self._beside(batch).items() if outputs.more.get(name) is None
         }
         random = self._random()
         with self._own(self._inside, self._loss_draws):
-            found: object = self.loss(*outputs.given, **more)
+            found: object = self._part("loss", self.loss)(*outputs.given, **more)
         if not isinstance(found, Tensor) or found.numel() != 1:
             raise errors.ShapeError(
                 f"{type(self.loss).__name__} returned {shapes.shape_of(found)}. A loss is one number; "
@@ -125,15 +135,25 @@ class Trainer:
             self._bad += 1
         else:
             self._bad = 0
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
+            self._part("update", self._update)(loss)
             with torch.no_grad(), self._own(self._inside, self.learner.draws):
-                self.learner.updated(outputs, batch)
+                self._part("follow", self.learner.updated)(outputs, batch)
         return Taken(
             outputs.z, outputs.h, loss.detach(), batch.labels, batch.groups, skipped,
             views if self.learner.takes_every_view else None, outputs.given, more, random,
         )  # fmt: skip
+
+    def _views_on(self, items: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Whoever wants more than two views gets them of both items in turn."""
+        return tuple(
+            self._views_of[number % len(self._views_of)](items[number % len(items)].to(self.device), self._views)
+            for number in range(self.loss.views)
+        )
+
+    def _update(self, loss: Tensor) -> None:
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
 
     def _random(self) -> Tensor | None:
         """The state of the generator that the loss is about to draw from."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 from vergence.views.base import Identity, Views
 from vergence.views.each import Each
 from vergence.views.images import Images
+from vergence.views.shared import Shared
+from vergence.views.spare import Spare
 from vergence.views.vectors import Vectors
 from vergence.views.words import Words
 
-__all__ = ["Each", "Identity", "Images", "Vectors", "Views", "Words"]
+__all__ = ["Each", "Identity", "Images", "Shared", "Spare", "Vectors", "Views", "Words"]

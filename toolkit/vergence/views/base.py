@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from vergence import errors
 
-__all__ = ["Identity", "Views", "check_batch", "check_relative", "check_strength"]
+__all__ = ["Identity", "Views", "check_batch", "check_relative", "check_strength", "drawn"]
 
 
 @runtime_checkable
@@ -46,6 +47,12 @@ class Identity:
 
     def __repr__(self) -> str:
         return "Identity()"
+
+
+def drawn(kind: Callable[..., Tensor], shape: tuple[int, ...], generator: torch.Generator, size: int = 1) -> Tensor:
+    """Random numbers of a shape, `(batch, ...)`, by `torch.rand` or its like: once for each `size` rows in a row."""
+    found = kind((-(-shape[0] // size), *shape[1:]), generator=generator, device=generator.device)
+    return found if size == 1 else found.repeat_interleave(size, 0)[: shape[0]]
 
 
 def check_strength(call: str, value: object) -> float:

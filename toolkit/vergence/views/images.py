@@ -7,6 +7,7 @@ resampled once; all colour is one 3 x 3 matrix and an offset per image, so it is
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vergence import errors
-from vergence.views.base import check_batch, check_relative, check_strength
+from vergence.views.base import check_batch, check_relative, check_strength, drawn
 
 __all__ = ["Images"]
 
@@ -120,12 +121,18 @@ class Images:
         self, x: Float[Tensor, "batch channels height width"], generator: torch.Generator
     ) -> Float[Tensor, "batch channels height width"]:
         """One random view of every image in `x`, of the same shape, type and memory layout."""
+        return self.shared(x, generator, 1)
+
+    def shared(
+        self, x: Float[Tensor, "batch channels height width"], generator: torch.Generator, size: int
+    ) -> Float[Tensor, "batch channels height width"]:
+        """A view in which each `size` images that follow one another are changed in one and the same way."""
         check_batch("Images", x, 4, "(batch, channels, height, width)")
         if self.strength == 0 or x.numel() == 0:
             return x
         # One draw for everything: turning one augmentation off, or up, leaves the others as they were,
         # so a view changes smoothly with the strength when the generator starts from the same state.
-        u = torch.rand(len(x), DRAWS, generator=generator, device=generator.device).to(x.device)
+        u = drawn(torch.rand, (len(x), DRAWS), generator, size).to(x.device)
         amount = {name: self.strength * value for name, value in self._relative.items()}
 
         # Plain layout: channels_last images are sampled faster from a copy, the copy included.
@@ -136,7 +143,7 @@ class Images:
         view = _recolour(view, u, amount)
         view = _blur(view, u, amount["blur"])
         if amount["noise"] > 0:
-            view = _noise(view, u, amount["noise"], generator)
+            view = _noise(view, u, amount["noise"], generator, size)
         view = _erase(view, u, amount["erase"])
         if view is working:
             return x
@@ -247,9 +254,9 @@ def _gaussian(length: int, sigma: Tensor, x: Tensor) -> Tensor:
     return torch.softmax(-distance.square() / 2, 2)
 
 
-def _noise(x: Tensor, u: Tensor, amount: float, generator: torch.Generator) -> Tensor:
-    """Gaussian noise, of another size for each image."""
-    noise = torch.randn(x.shape, generator=generator, device=generator.device, dtype=x.dtype).to(x.device)
+def _noise(x: Tensor, u: Tensor, amount: float, generator: torch.Generator, size: int) -> Tensor:
+    """Gaussian noise, of another amount for each image, or for each `size` of them."""
+    noise = drawn(partial(torch.randn, dtype=x.dtype), x.shape, generator, size).to(x.device)
     return x + noise * _each(0.1 * amount * u[:, 13])[:, None]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from vergence import errors
-from vergence.views.base import check_batch, check_relative, check_strength
+from vergence.views.base import check_batch, check_relative, check_strength, drawn
 
 __all__ = ["Vectors"]
 
@@ -65,14 +67,19 @@ class Vectors:
 
     def __call__(self, x: Float[Tensor, "batch dim"], generator: torch.Generator) -> Float[Tensor, "batch dim"]:
         """One random view of every row of `x`."""
+        return self.shared(x, generator, 1)
+
+    def shared(
+        self, x: Float[Tensor, "batch dim"], generator: torch.Generator, size: int
+    ) -> Float[Tensor, "batch dim"]:
+        """A view in which each `size` rows have one draw: the same noise, the same entries hidden by the same row."""
         check_batch("Vectors", x, 2, "(batch, dim)")
         if self.strength == 0 or x.numel() == 0:
             return x
         hidden = self.strength * self._relative["mask"] / 2
         spread = self.strength * self._relative["noise"]
-        device = generator.device
-        u = torch.rand(x.shape, generator=generator, device=device).to(x.device)
-        other = torch.randint(len(x), x.shape, generator=generator, device=device).to(x.device)
-        noise = torch.randn(x.shape, generator=generator, device=device).to(x.device, x.dtype)
+        u = drawn(torch.rand, x.shape, generator, size).to(x.device)
+        other = drawn(partial(torch.randint, len(x)), x.shape, generator, size).to(x.device)
+        noise = drawn(torch.randn, x.shape, generator, size).to(x.device, x.dtype)
         view = torch.where(u < hidden, x.gather(0, other), x)
         return view + spread * x.std(0, unbiased=False) * noise

@@ -20,7 +20,7 @@ export class ChoiceView implements ControlView {
     const top = h("div", { class: "vg-control-top" }, this.label, this.unit, this.note.node);
     this.node = h(
       "div",
-      { class: "vg-control vg-choice", "data-control": control.name, role: "radiogroup", "aria-label": control.label },
+      { class: "vg-control", "data-control": control.name, role: "radiogroup", "aria-label": control.label },
       top,
       this.options,
     );

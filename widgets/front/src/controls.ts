@@ -4,7 +4,7 @@ import { ChoiceView } from "./choice.ts";
 import { h, setAttribute, setText } from "./dom.ts";
 import { count, parse, setting } from "./format.ts";
 import type { Ack, Control, Frame, SliderControl } from "./protocol.ts";
-import { notch, valueAt } from "./scale.ts";
+import { lowest, notch, valueAt } from "./scale.ts";
 import { drawTrack, partAt } from "./slider.ts";
 import { PATIENCE, Wishes, type Value } from "./wish.ts";
 
@@ -137,7 +137,7 @@ export class SliderView implements ControlView {
     this.node.classList.toggle("vg-narrow", total < NARROW);
     if (total > 0) this.slider.replaceChildren(drawTrack(control, shown, pending ? applied : null, total));
     setAttribute(this.slider, "aria-label", `${control.label}, ${control.unit}`);
-    setAttribute(this.slider, "aria-valuemin", String(control.low));
+    setAttribute(this.slider, "aria-valuemin", String(lowest(control)));
     setAttribute(this.slider, "aria-valuemax", String(control.high));
     setAttribute(this.slider, "aria-valuenow", String(shown));
     setAttribute(this.slider, "aria-valuetext", pending ? `${text}, pending, was ${was}` : text);
@@ -167,7 +167,8 @@ export class SliderView implements ControlView {
   private key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const by = event.shiftKey ? 10 : 1;
-    const { low, high } = this.control;
+    const low = lowest(this.control);
+    const { high } = this.control;
     let next: number;
     if (event.key === "ArrowRight" || event.key === "ArrowUp") next = notch(this.shown, by, this.control);
     else if (event.key === "ArrowLeft" || event.key === "ArrowDown") next = notch(this.shown, -by, this.control);
@@ -271,7 +272,8 @@ export class ControlsView {
     }
     this.node.replaceChildren(...[...this.views.values()].map((view) => view.node));
     this.node.hidden = controls.length === 0;
-    this.node.dataset["count"] = String(Math.min(4, controls.length));
+    // Five or six would leave one or two alone in a second row of four.
+    this.node.dataset["across"] = String([3, 5, 6, 9].includes(controls.length) ? 3 : 4);
     for (const view of this.views.values()) view.resized();
   }
 

@@ -52,6 +52,9 @@ export interface SliderControl extends ControlCommon {
   value: number;
   default: number | null;
   digits: number;
+  /** Records of older runs have neither: 0 is allowed on a logarithmic scale; only whole numbers are. */
+  may_be_zero?: boolean;
+  whole?: boolean;
   pending: number | null;
 }
 

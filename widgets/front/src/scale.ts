@@ -39,6 +39,21 @@ interface Range {
   low: number;
   high: number;
   scale: "log" | "linear";
+  may_be_zero?: boolean;
+  whole?: boolean;
+}
+
+/** The part of a logarithmic slider that leads to 0, which the scale itself never reaches. */
+export const TO_ZERO = 0.09;
+
+/** 0 has a place of its own, left of the lowest value. */
+export function hasZero(range: Range): boolean {
+  return range.scale === "log" && range.may_be_zero === true;
+}
+
+/** The lowest value that a slider can be moved to. */
+export function lowest(range: Range): number {
+  return hasZero(range) ? 0 : range.low;
 }
 
 function clamp(value: number, range: Range): number {
@@ -47,7 +62,11 @@ function clamp(value: number, range: Range): number {
 
 /** Where on a slider a value lies, from 0 to 1. */
 export function fraction(value: number, range: Range): number {
-  return Math.min(1, Math.max(0, scale(range.low, range.high, 0, 1, range.scale === "log").to(value)));
+  const start = hasZero(range) ? TO_ZERO : 0;
+  if (start > 0 && value <= 0) return 0;
+  const place = scale(range.low, range.high, start, 1, range.scale === "log").to(value);
+  // A value that a logarithm does not know stands at the left end.
+  return Number.isFinite(place) ? Math.min(1, Math.max(start, place)) : start;
 }
 
 /* Twenty notches a decade, a hundred on a linear slider. */
@@ -56,19 +75,24 @@ const NOTCHES = 100;
 
 function rounded(value: number, range: Range): number {
   if (range.scale === "log") return Number(value.toPrecision(2));
+  if (range.whole === true) return Math.round(value);
   const unit = (range.high - range.low) / NOTCHES;
   return Number((range.low + Math.round((value - range.low) / unit) * unit).toPrecision(6));
 }
 
 /** The value under a place on a slider, rounded to what a person would choose. */
 export function valueAt(part: number, range: Range): number {
-  const place = Math.min(1, Math.max(0, part));
-  return clamp(rounded(scale(range.low, range.high, 0, 1, range.scale === "log").from(place), range), range);
+  const start = hasZero(range) ? TO_ZERO : 0;
+  if (start > 0 && part < start / 2) return 0;
+  const place = Math.min(1, Math.max(start, part));
+  return clamp(rounded(scale(range.low, range.high, start, 1, range.scale === "log").from(place), range), range);
 }
 
 /** The value some notches on. It always moves, also where rounding would leave it in place. */
 export function notch(value: number, by: number, range: Range): number {
   if (range.scale === "log") {
+    if (hasZero(range) && by < 0 && value <= range.low) return 0;
+    if (value <= 0) return by > 0 ? range.low : value;
     let exponent = Math.log10(value) * NOTCHES_A_DECADE;
     for (let tries = 0; tries < 4; tries++) {
       exponent += tries === 0 ? by : Math.sign(by);
@@ -77,5 +101,6 @@ export function notch(value: number, by: number, range: Range): number {
     }
     return value;
   }
+  if (range.whole === true) return clamp(Math.round(value) + by, range);
   return clamp(rounded(value + (by * (range.high - range.low)) / NOTCHES, range), range);
 }

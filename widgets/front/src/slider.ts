@@ -3,7 +3,7 @@
 import { svg } from "./dom.ts";
 import { setting, tick } from "./format.ts";
 import type { SliderControl } from "./protocol.ts";
-import { fraction } from "./scale.ts";
+import { fraction, hasZero } from "./scale.ts";
 import { layTicks } from "./ticks.ts";
 
 const MARGIN = 7;
@@ -29,13 +29,17 @@ export function drawTrack(control: SliderControl, shown: number, was: number | n
   const line = (cls: string, x1: number, y1: number, x2: number, y2: number): SVGElement =>
     svg("line", { class: cls, x1, y1, x2, y2 });
   const root = svg("svg", { width: total, height: HEIGHT, viewBox: `0 0 ${total} ${HEIGHT}`, "aria-hidden": "true" });
-  root.append(line("vg-track", MARGIN, TRACK, total - MARGIN, TRACK));
-  root.append(line("vg-track-done", MARGIN, TRACK, at(was ?? shown), TRACK));
+  // Between 0 and the lowest value of a logarithmic scale there is nothing to choose.
+  const start = hasZero(control) ? at(control.low) : MARGIN;
+  if (start > MARGIN) root.append(line("vg-track vg-track-gap", MARGIN, TRACK, start, TRACK));
+  root.append(line("vg-track", start, TRACK, total - MARGIN, TRACK));
+  root.append(line("vg-track-done", start, TRACK, Math.max(start, at(was ?? shown)), TRACK));
   if (was !== null) root.append(line("vg-track-asked", at(was), TRACK, at(shown), TRACK));
-  const labels = control.ticks.map(tick);
+  const ticks = hasZero(control) ? [0, ...control.ticks] : control.ticks;
+  const labels = ticks.map(tick);
   const sizes = labels.map(width);
   const taken: [number, number][] = [];
-  for (const spot of layTicks(control.ticks.map(at), sizes, 0, total, 8)) {
+  for (const spot of layTicks(ticks.map(at), sizes, 0, total, 8)) {
     root.append(line("vg-tick", spot.at, TRACK + 4, spot.at, TRACK + 7));
     const label = labels[spot.index]!;
     const first = spot.from <= 0.5;

@@ -21,6 +21,18 @@ for (const count of [1, 2, 4, 5, 7]) {
   });
 }
 
+test("many rows under three lines of words stand apart too", () => {
+  for (const [count, tall] of [[9, TALL], [14, 257]] as const) {
+    const rows = rowPlaces(count, tall, 3);
+    assert.ok(rows[0]!.from >= 37 + 2 * 14 - 0.01);
+    rows.slice(1).forEach((row, i) => {
+      assert.ok(row.from >= rows[i]!.to - 0.01, "ticks of two rows are two");
+      assert.ok(row.h - rows[i]!.h >= 11, "names of two rows do not touch");
+    });
+    assert.ok(rows[count - 1]!.z + rows[count - 1]!.bar <= tall - 20);
+  }
+});
+
 test("a small picture grows by whole numbers, a large one is made to fit", () => {
   assert.deepEqual(fitted(8, 8, 32), [32, 32]);
   assert.deepEqual(fitted(28, 28, 32), [28, 28]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fraction, notch, scale, valueAt } from "../src/scale.ts";
+import { fraction, lowest, notch, scale, valueAt } from "../src/scale.ts";
 import { layTicks } from "../src/ticks.ts";
 
 test("tick labels never touch and never leave the axis", () => {
@@ -61,4 +61,36 @@ test("a slider never leaves its range", () => {
 test("a place on a slider is a value with two digits", () => {
   assert.equal(valueAt(0.5, LOG), 0.1);
   assert.equal(valueAt(0.333, LINEAR), 0.33);
+});
+
+const TERM = { low: 0.01, high: 10, scale: "log", may_be_zero: true } as const;
+
+test("a term that may be switched off has 0 left of its lowest value", () => {
+  assert.equal(fraction(0, TERM), 0);
+  assert.ok(fraction(0.01, TERM) > 0.05);
+  assert.equal(fraction(10, TERM), 1);
+  assert.equal(notch(0.01, -1, TERM), 0);
+  assert.equal(notch(0, -1, TERM), 0);
+  assert.equal(notch(0, 1, TERM), 0.01);
+  assert.equal(valueAt(0, TERM), 0);
+  assert.equal(valueAt(fraction(0.01, TERM), TERM), 0.01);
+  for (const value of [0.01, 0.1, 1, 10]) assert.equal(valueAt(fraction(value, TERM), TERM), value);
+  assert.equal(lowest(TERM), 0);
+  assert.equal(lowest(LOG), 0.01);
+});
+
+test("a value that a logarithm does not know stands at the left end", () => {
+  assert.equal(fraction(0, LOG), 0);
+  assert.equal(fraction(NaN, LINEAR), 0);
+  assert.equal(notch(0, 1, LOG), 0.01);
+});
+
+const COUNT = { low: 0, high: 10, scale: "linear", whole: true } as const;
+
+test("a count goes from one whole number to the next", () => {
+  assert.equal(notch(3, -1, COUNT), 2);
+  assert.equal(notch(3, 10, COUNT), 10);
+  assert.equal(notch(0, -1, COUNT), 0);
+  assert.equal(valueAt(0.333, COUNT), 3);
+  assert.equal(valueAt(0.333, { ...COUNT, low: 1, high: 150 }), 51);
 });

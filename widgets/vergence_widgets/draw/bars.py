@@ -17,18 +17,23 @@ if TYPE_CHECKING:
 
 __all__ = ["RowPlace", "matplotlib", "plotly", "row_places"]
 
-HEAD, AXIS, MOST_PITCH, TWO_LINES = 37.0, 20.0, 36.0, 24.0
-"""px over the rows, under them, from row to row at most, and from which on a row has two lines of values."""
+HEAD, AXIS, LINE, MOST_PITCH, TWO_LINES = 37.0, 20.0, 14.0, 36.0, 24.0
+"""px over the rows with one line of words, under them, of each further line, from row to row at most, and from which on
+a row has two lines of values."""
 LIGHT = 0.42
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
-VERDICT, KEY = 8.0, 24.0
-"""px from the top to the middle of these lines."""
+WORDS, KEY = 8.0, 24.0
+"""px from the top to the middle of the first line of words, and of the key under one line."""
 CHARACTER = 6.4
 """px of a letter, about: plotly does not tell."""
 USUAL = 350.0
 """px of a plot, where plotly takes no px."""
 MOST_LETTERS = 20
 """Of the name of the run that is compared."""
+SWATCHES = 46.0
+"""px at the right of the key for h and z."""
+BEST = "best"
+"""What an open bar is called in the key."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +57,35 @@ class RowPlace:
         return self.stop - self.start >= TWO_LINES
 
 
-def row_places(count: int, tall: float) -> list[RowPlace]:
-    """Where `count` rows stand in a plot `tall` px high."""
-    pitch = min(MOST_PITCH, (tall - HEAD - AXIS) / max(1, count))
+def row_places(count: int, tall: float, lines: int = 1) -> list[RowPlace]:
+    """Where `count` rows stand in a plot `tall` px high, under so many lines of words."""
+    head = HEAD + LINE * (lines - 1)
+    pitch = min(MOST_PITCH, (tall - head - AXIS) / max(1, count))
     bar = min(9.0, max(3.0, (pitch - 8) / 2))
-    tops = [HEAD + row * pitch + 4 for row in range(count)]
-    return [RowPlace(top, top + bar + 1, bar, top - 4, top + 2 * bar + 4) for top in tops]
+    # Where rows are low, ticks are no longer than the bars, or those of two rows would be one.
+    beyond = min(4.0, max(1.0, (pitch - 2 * bar - 1) / 2))
+    tops = [head + row * pitch + beyond for row in range(count)]
+    return [RowPlace(top, top + bar + 1, bar, top - beyond, top + 2 * bar + beyond) for top in tops]
+
+
+def _key_at(layer: Bars) -> float:
+    return KEY + LINE * (len(layer.words) - 1)
+
+
+def _fitting(name: str, room: float) -> str:
+    """As much of a name as has room, in px; "" where there is none for its first letters."""
+    most = min(MOST_LETTERS, int(room / CHARACTER))
+    return name if len(name) <= most else f"{name[: most - 1].rstrip()}…" if most > 3 else ""
+
+
+def _open_bars(layer: Bars, places: Sequence[RowPlace]) -> list[list[tuple[float, float]]]:
+    """From the end of h to its best so far, where that is further: three sides of a rectangle."""
+    found = []
+    for best, now, place in zip(layer.best, layer.h, places, strict=False):
+        if best is not None and now is not None:
+            top, low = place.h, place.h + place.bar
+            found.append([(now, top), (best, top), (best, low), (now, low)])
+    return found
 
 
 def _named(layer: Bars) -> list[tuple[str, str]]:
@@ -73,9 +101,12 @@ def _named(layer: Bars) -> list[tuple[str, str]]:
 def plotly(pen: PlotPen, layer: Bars) -> None:
     """On plotly axes. Strokes and words of one kind are one trace: shapes and annotations take far more room."""
     tall, left, right = pen.plot.y.low, pen.plot.x.low, pen.plot.x.high
-    places = row_places(len(layer.rows), tall)
+    places = row_places(len(layer.rows), tall, len(layer.words))
+    key_at = _key_at(layer)
     px = (right - left) / USUAL
-    pen._words(left, VERDICT, layer.verdict, "ink", "start", False)
+    for line, told in enumerate(layer.words):
+        if told:
+            pen._words(left, WORDS + LINE * line, told, "ink" if line == 0 else "second", "start", False)
     for name, values, opacity in (("h", layer.h, 1.0), ("z", layer.z, LIGHT)):
         tops = [place.h if name == "h" else place.z for place in places]
         _plotly_bars(pen, name, layer.rows, values, tops, places[0].bar, opacity)
@@ -83,17 +114,23 @@ def plotly(pen: PlotPen, layer: Bars) -> None:
     at = left + 4 * px
     key: list[tuple[float, float, str]] = []
     for kind, name in _named(layer):
-        ticks[kind].append((at, KEY - 5, KEY + 5))
-        key.append((at + 6 * px, KEY, name))
+        ticks[kind].append((at, key_at - 5, key_at + 5))
+        key.append((at + 6 * px, key_at, name))
         at += (CHARACTER * len(name) + 20) * px
     for kind, values in (("chance", layer.chance), ("raw", layer.raw), ("first", layer.untrained)):
         ticks[kind] += [(v, p.start, p.stop) for v, p in zip(values, places, strict=True) if v is not None]
+    if opened := _open_bars(layer, places):
+        _strokes(pen, opened, pen.theme.second, "best so far")
+        box = [(at, key_at - 4), (at + 8 * px, key_at - 4), (at + 8 * px, key_at + 4), (at, key_at + 4)]
+        _strokes(pen, [box], pen.theme.second, "best key")
+        key.append((at + 11 * px, key_at, BEST))
+        at += (CHARACTER * len(BEST) + 22) * px
     lines = [(v, p.h - 2, p.h + p.bar) for v, p in zip(layer.ghost, places, strict=False) if v is not None]
     if lines:
         _strokes(pen, [[(0, y0), (x, y0), (x, y1)] for x, y0, y1 in lines], pen.theme.ghost, "ghost")
-    if layer.ghost_name:
-        _strokes(pen, [[(at, KEY), (at + 10 * px, KEY)]], pen.theme.ghost, "ghost key")
-        key.append((at + 13 * px, KEY, layer.ghost_name[:MOST_LETTERS]))
+    if name := _fitting(layer.ghost_name, (right - at) / px - SWATCHES - 13):
+        _strokes(pen, [[(at, key_at), (at + 10 * px, key_at)]], pen.theme.ghost, "ghost key")
+        key.append((at + 13 * px, key_at, name))
     # On a dark bar a dark tick is seen by the ground on either side of it.
     veiled = [[(x, start), (x, stop)] for kind in ("raw", "first") for x, start, stop in ticks[kind]]
     if veiled:
@@ -107,7 +144,7 @@ def plotly(pen: PlotPen, layer: Bars) -> None:
     names = [(-8 * px, place.middle, name) for name, place in zip(layer.rows, places, strict=True)]
     _texts(pen, [*names[: layer.main], *(line[:3] for line in said if line[3])], "left", bold=True)
     plain = [*names[layer.main :], *(line[:3] for line in said if not line[3])]
-    _texts(pen, [*plain, (-8 * px, axis + 9, pen.plot.x.name), (right, KEY, "h, z")], "left")
+    _texts(pen, [*plain, (-8 * px, axis + 9, pen.plot.x.name), (right, key_at, "h, z")], "left")
     _texts(pen, key, "right")
     _texts(pen, [(tick, axis + 9, f"{tick:g}") for tick in TICKS], "center")
 
@@ -173,20 +210,31 @@ def matplotlib(pen: _Plot, layer: Bars) -> None:
     """On paper."""
     paper, theme = pen.paper, pen.theme
     tall = pen.plot.y.low
-    paper.text(pen.left, pen.y(VERDICT), layer.verdict, "ink")
+    key_at = _key_at(layer)
+    for line, told in enumerate(layer.words):
+        paper.text(pen.left, pen.y(WORDS + LINE * line), told, "ink" if line == 0 else "second")
     at = pen.left + 4
     for kind, name in _named(layer):
-        _paper_tick(pen, kind, at, pen.y(KEY) - 5, pen.y(KEY) + 5)
-        at = paper.text(at + 6, pen.y(KEY), name) + 14
-    if layer.ghost_name:
-        paper.line((at, at + 10), (pen.y(KEY), pen.y(KEY)), theme.ghost, STROKES["past"])
-        paper.text(at + 14, pen.y(KEY), layer.ghost_name[:MOST_LETTERS])
+        _paper_tick(pen, kind, at, pen.y(key_at) - 5, pen.y(key_at) + 5)
+        at = paper.text(at + 6, pen.y(key_at), name) + 14
+    places = row_places(len(layer.rows), tall, len(layer.words))
+    opened = _open_bars(layer, places)
+    if opened:
+        box = np.asarray([at, at + 8, at + 8, at, at]), pen.y(key_at) + np.asarray([-4, -4, 4, 4, -4])
+        paper.line(*box, theme.second, STROKES["axis"])
+        at = paper.text(at + 12, pen.y(key_at), BEST) + 14
+    if name := _fitting(layer.ghost_name, pen.right - SWATCHES - at - 14):
+        paper.line((at, at + 10), (pen.y(key_at), pen.y(key_at)), theme.ghost, STROKES["past"])
+        paper.text(at + 14, pen.y(key_at), name)
     for name, back, opacity in (("h", 30, 1.0), ("z", 7, LIGHT)):
-        x, y = pen.right - back, pen.y(KEY)
+        x, y = pen.right - back, pen.y(key_at)
         paper.text(x, y, name)
         corners = np.asarray([x - 11, x - 3, x - 3, x - 11]), np.asarray([y - 4, y - 4, y + 4, y + 4])
         paper.area(*corners, theme.second, opacity)
-    for row, place in enumerate(row_places(len(layer.rows), tall)):
+    for part in opened:
+        across, down = (np.asarray([corner[axis] for corner in part]) for axis in (0, 1))
+        paper.line(pen.x(across), pen.y(down), theme.second, STROKES["axis"])
+    for row, place in enumerate(places):
         main = row < layer.main
         name = layer.rows[row]
         paper.text(pen.x(0) - 8, pen.y(place.middle), name, "ink" if main else "second", bold=main, anchor="end")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Kinds", "kinds_of", "links_of", "table"]
 
 MOST_ROWS = 20
+RANGES = 5
+"""An amount is shown in so many ranges."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ def kinds_of(history: History, items: int, wanted: str) -> Kinds:
     factor = wanted if wanted in found else choices[0] if choices else ""
     if not factor:
         return Kinds("", (), (), np.full(items, -1, np.int32))
+    if found[factor].dtype.kind == "f":
+        return Kinds(factor, choices, *_ranges(found[factor]))
     ids, index = np.unique(found[factor], return_inverse=True)
     unknown = int(np.count_nonzero(ids < 0))  # sorted, so they are the first
     names = list(factors[factor] or ())
@@ -82,6 +87,22 @@ def table(x: Array, y: Array, kinds: Kinds) -> Table:
     return Table((kinds.factor or "items", "items", "middle, axis 1", "middle, axis 2", "spread"), tuple(rows))
 
 
-def _values(history: History, name: str, items: int) -> NDArray[np.int64] | None:
+def _ranges(values: NDArray[Any]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """An amount in ranges of about equal count: their names, and which one each item is in; -1 where it is unknown."""
+    known = np.isfinite(values)
+    of = np.full(len(values), -1, np.int32)
+    if not known.any():
+        return (), of
+    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, RANGES + 1)))
+    inner = edges[1:-1]
+    of[known] = np.searchsorted(inner, values[known], side="right")
+    return tuple(f"{_told(low)} to {_told(high)}" for low, high in itertools.pairwise(edges)) or (_told(edges[0]),), of
+
+
+def _told(value: float) -> str:
+    return f"{value:.3g}".replace("-", "−")
+
+
+def _values(history: History, name: str, items: int) -> NDArray[Any] | None:
     values = history.arrays.get(f"reference/factor/{name}")
     return values if values is not None and values.shape == (items,) else None

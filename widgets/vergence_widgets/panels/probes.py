@@ -2,68 +2,37 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vergence_widgets.panels.curves import break_gaps, step_axis, thin
-from vergence_widgets.panels.spec import (
-    Axis,
-    Bars,
-    Headline,
-    Layer,
-    Line,
-    Panel,
-    Plot,
-    Rule,
-    Table,
-    fixed,
-)
+from vergence_widgets.panels.probes_found import KINDS, Found, found_in, said
+from vergence_widgets.panels.probes_words import NAME_LENGTH, cut, lines, summary, table
+from vergence_widgets.panels.spec import Axis, Bars, Headline, Layer, Line, Panel, Plot, Rule, fixed
 from vergence_widgets.panels.state import age, late_after, newest_frame, settle, waiting
 
 if TYPE_CHECKING:
-    from vergence.record.history import Frame, History
+    from vergence.record.history import History
 
-__all__ = ["NOUN", "spec"]
+__all__ = ["NOUN", "most_rows", "spec"]
 
 NOUN = "probes"
-MOST_ROWS = 7
-TALL = 190.0
-"""px of the bars at the usual height."""
-NAME_LENGTH = 13
-KINDS = {"linear": "linear", "knn": "kNN", "few": "2 each"}
-"""few: two labels of each class."""
+TALL, WHOLE = 190.0, 257.0
+"""px of the bars at the usual height, beside the trend and alone."""
+SHARE = 0.74
+"""Of the panel's height, for the bars beside the trend."""
+HEAD, AXIS, LINE, LEAST_PITCH = 37.0, 20.0, 14.0, 11.2
+"""px over the rows with one line of words, under them, of each further line, and from row to row at least."""
+FEW_ROWS = 5
+FEW_FACTORS = 3
+"""So many have room for three probes of the first."""
 ENDS = (
-    "At the dotted tick: no more than guessing the commonest class gets.",
-    "At 1 every held-out item is read right. Also a collapsed or untrained encoder may read high: compare the ticks.",
+    "At the dotted tick: no more than guessing gets, of the commonest class, of that within a class, of the mean.",
+    "At 1 every held-out item is read right. Also a collapsed or untrained encoder may read high: compare the ticks. "
+    "What the words say of all factors holds at once in 95 % of looks.",
 )
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A frame, by names."""
-
-    step: int
-    time: float
-    meta: dict[str, Any]
-    arrays: dict[str, NDArray[Any]]
-
-    @property
-    def factors(self) -> list[str]:
-        return [str(name) for name in self.meta["factors"]]
-
-    def value(self, name: str, factor: str, kind: str, column: object) -> float | None:
-        """One number: of `accuracy`, `half`, `spread` by place, of `difference` by pair of places; None for a gap."""
-        columns = self.meta["compared" if name.startswith("difference") else "places"]
-        wanted = list(column) if isinstance(column, tuple) else column
-        if factor not in self.factors or kind not in self.meta["kinds"] or wanted not in columns:
-            return None
-        at = (self.factors.index(factor), self.meta["kinds"].index(kind), columns.index(wanted))
-        number = float(self.arrays[name][at])
-        return number if math.isfinite(number) else None
 
 
 def spec(
@@ -81,42 +50,49 @@ def spec(
     if frame is None:
         blank = Panel(NOUN, "held-out accuracy", "empty", ends=ENDS)
         return waiting(history, blank, _needs(history), "Looking at the reference set.", place="reference")
-    found = _found(frame)
+    found = found_in(frame)
     if not found.factors:
         needs = " ".join(f"{name}: {words}" for name, words in found.meta["refused"].items())
         return waiting(history, Panel(NOUN, "held-out accuracy", "empty", ends=ENDS), needs, "", place="reference")
-    main = found.factors[0]
-    rows = [(main, kind) for kind in KINDS] + [(factor, "linear") for factor in found.factors[1:]]
-    verdict = _verdict(found, main)
+    words = lines(found)
+    every = _every_row(found)
+    trend_fits = len(every) <= most_rows(TALL, len(words))
+    tall = TALL if trend_fits else WHOLE
+    rows = _chosen(found, every, most_rows(tall, len(words)))
     other = newest_frame(ghost, NOUN) if ghost is not None else None
-    bars = _bars(
-        found, rows[:MOST_ROWS], verdict, None if other is None or ghost is None else (_found(other), ghost.name)
-    )
+    bars = _bars(found, rows, words, None if other is None or ghost is None else (found_in(other), ghost.name))
+    measures = {found.measure(factor) for factor in found.factors}
+    measure = "accuracy, R²" if len(measures) > 1 else measures.pop()
+    # Values stand side by side where rows are low; a minus takes room too.
+    below = any("−" in value for values in bars.said for value in values)
+    wide = (1.14 if len(bars.rows) <= FEW_ROWS else 1.27) + (0.06 if below else 0.0)
+    axes = Axis(measure, -0.36, wide, ()), Axis("", tall, 0.0, ())
+    plots = [Plot("bars", *axes, (bars,), share=SHARE if trend_fits else 1.0, bare=True)]
+    if trend_fits:
+        plots.append(_trend(history, found, ghost))
+    main = found.main
     value = found.value("accuracy", main, "linear", "h")
-    chance = float(found.meta["chance"][0])
-    wide = 1.14 if len(bars.rows) <= 5 else 1.24
+    name = f"{main} R²" if found.is_amount(main) else main
     panel = Panel(
         NOUN,
-        "held-out accuracy",
+        f"held-out {measure}",
         "live",
         step=found.step,
-        headline=Headline(main, fixed(value), f"chance {fixed(chance)}", value),
-        plots=(
-            Plot("bars", Axis("accuracy", -0.36, wide, ()), Axis("", TALL, 0.0, ()), (bars,), share=0.74, bare=True),
-            _trend(history, main, chance, ghost),
-        ),
-        foot_left=_foot_left(found, main, len(rows)),
+        headline=Headline(name, fixed(value), f"chance {fixed(found.chance(main))}", value),
+        plots=tuple(plots),
+        foot_left=_foot_left(found, len(every) - len(rows)),
         foot_right=_foot_right(history, found, live),
         ends=ENDS,
-        summary=_summary(found, rows),
-        table=_table(found),
+        summary=summary(found, rows),
+        table=table(found),
         late=late_after(history, NOUN, found.step),
     )
     return settle(history, panel, live=live, good_step=found.step, place="reference")
 
 
-def _found(frame: Frame) -> _Found:
-    return _Found(frame.step, frame.time, frame.meta, frame.arrays)
+def most_rows(tall: float, words: int) -> int:
+    """How many rows have room in a plot of so many px under so many lines of words."""
+    return max(1, int((tall - HEAD - LINE * (words - 1) - AXIS) / LEAST_PITCH))
 
 
 def _needs(history: History) -> str:
@@ -130,95 +106,98 @@ def _needs(history: History) -> str:
     return "Needs a look at the reference set." if history.last_step else "Needs a first step."
 
 
-def _bars(found: _Found, rows: list[tuple[str, str]], verdict: str, other: tuple[_Found, str] | None) -> Bars:
-    def column(place: str) -> tuple[float | None, ...]:
-        return tuple(found.value("accuracy", factor, kind, place) for factor, kind in rows)
+def _every_row(found: Found) -> list[tuple[str, str]]:
+    """One probe of every factor; of the first all three where there is room for them."""
+    main, *others = found.factors
+    kinds = [kind for kind in KINDS if not (found.is_amount(main) and kind == "few")]
+    first = [(main, kind) for kind in kinds] if len(others) < FEW_FACTORS else [(main, "linear")]
+    return first + [(factor, "linear") for factor in others]
 
-    h, z = column("h"), column("z")
-    main = rows[0][0]
-    chances = dict(zip(found.factors, found.meta["chance"], strict=True))
+
+def _chosen(found: Found, rows: list[tuple[str, str]], most: int) -> list[tuple[str, str]]:
+    """As many as have room: the first, those of which something is said, and then the others, in their order."""
+    news = {*found.lost(), *found.dropped(), found.main}
+    ranked = sorted(range(len(rows)), key=lambda at: (rows[at][0] not in news, at))
+    return [rows[at] for at in sorted(ranked[:most])]
+
+
+def _bars(found: Found, rows: list[tuple[str, str]], words: tuple[str, ...], other: tuple[Found, str] | None) -> Bars:
+    def column(place: str, look: Found = found) -> tuple[float | None, ...]:
+        return tuple(_drawn(look.value("accuracy", factor, kind, place)) for factor, kind in rows)
+
+    main = found.main
+    mains = sum(factor == main for factor, _ in rows)
     first = int(found.meta["first"])
+    values = [[found.value("accuracy", factor, kind, place) for factor, kind in rows] for place in ("h", "z")]
     return Bars(
         "probes",
-        rows=tuple(_row(factor, kind if factor == main else "") for factor, kind in rows),
-        h=h, z=z, raw=column("raw"), untrained=column("untrained_h"),
-        chance=tuple(float(chances[factor]) for factor, _ in rows),
-        ghost=() if other is None else tuple(other[0].value("accuracy", f, kind, "h") for f, kind in rows),
-        said=tuple((_said(one), _said(two)) for one, two in zip(h, z, strict=True)),
-        main=sum(factor == main for factor, _ in rows),
-        verdict=verdict,
+        rows=tuple(_row(found, factor, kind if factor == main and mains > 1 else "") for factor, kind in rows),
+        h=column("h"), z=column("z"), raw=column("raw"), untrained=column("untrained_h"),
+        chance=tuple(found.chance(factor) for factor, _ in rows),
+        best=tuple(_best(found, factor, kind) for factor, kind in rows),
+        ghost=() if other is None else column("h", other[0]),
+        said=tuple((said(one), said(two)) for one, two in zip(*values, strict=True)),
+        main=mains,
+        words=words,
         first="untrained encoder" if first <= 1 else f"first look, step {first:,}",
         ghost_name="" if other is None else other[1],
     )  # fmt: skip
 
 
-def _trend(history: History, main: str, chance: float, ghost: History | None) -> Plot:
-    """The linear probe of the main factor through time, with the raw input and chance."""
-    series = {place: history.scalar(f"probes/{place}/{main}/linear") for place in ("h", "z")}
+def _drawn(value: float | None) -> float | None:
+    """R² may lie far below 0, where there is no room: such a bar has no length, and its value is written."""
+    return None if value is None else max(0.0, value)
+
+
+def _best(found: Found, factor: str, kind: str) -> float | None:
+    """The best so far, where h now lies below it by more than its interval."""
+    best, now = found.best(factor, kind, "h"), found.value("accuracy", factor, kind, "h")
+    half = found.value("half", factor, kind, "h")
+    if best is None or now is None or half is None or best[0] - now <= half:
+        return None
+    return _drawn(best[0])
+
+
+def _trend(history: History, found: Found, ghost: History | None) -> Plot:
+    """The linear probe of one factor through time, with the raw input and chance: of the one that is lost, if any."""
+    of = next(iter(found.lost()), found.main)
+    series = {place: history.scalar(f"probes/{place}/{of}/linear") for place in ("h", "z")}
     last = max([float(one.steps[-1]) for one in series.values() if len(one)], default=1.0)
     x_axis = step_axis(last, history.static.get("total_steps"))
-    raw = history.last(f"probes/raw/{main}/linear")
+    raw = history.last(f"probes/raw/{of}/linear")
     base = "dotted chance" if raw is None else "grey line raw input, dotted chance"
-    drawn: list[Layer] = [Rule("chance", chance, "", "floor")]
+    drawn: list[Layer] = [Rule("chance", found.chance(of), "", "floor")]
     if raw is not None:
         ends = np.asarray([x_axis.low, x_axis.high])
-        drawn.append(Line("raw_input", ends, np.full(2, raw), "reference", width=1.0))
-    if ghost is not None and len(one := ghost.scalar(f"probes/h/{main}/linear")):
+        drawn.append(Line("raw_input", ends, np.full(2, max(0.0, raw)), "reference", width=1.0))
+    if ghost is not None and len(one := ghost.scalar(f"probes/h/{of}/linear")):
         inside = one.steps <= x_axis.high
-        drawn.append(
-            Line("ghost", *thin(one.steps[inside].astype(np.float64), one.values[inside]), "ghost", width=1.25)
-        )
+        x, y = thin(one.steps[inside].astype(np.float64), _floored(one.values[inside]))
+        drawn.append(Line("ghost", x, y, "ghost", width=1.25))
     for place, color, width in (("z", "second", 1.25), ("h", "ink", 1.75)):
         if len(one := series[place]):
-            curve = break_gaps(one.steps, one.values, one.stride)
+            curve = break_gaps(one.steps, _floored(one.values), one.stride)
             x, y = thin(curve.x, curve.y)
             drawn.append(Line(place, x, y, color, width=width, end_dot=place == "h", label=place))  # type: ignore[arg-type]
-    name = f"{_cut(main)}, linear probe; {base}"
+    how = "R²" if found.is_amount(of) else "linear probe"
+    name = f"{cut(of)}, {how}; {base}"
     return Plot("trend", x_axis, Axis(name, 0.0, 1.0, (0.0, 0.5, 1.0), ("0", "0.5", "1")), tuple(drawn), share=0.26)
 
 
-# -- words -------------------------------------------------------------------------------------------
+def _floored(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Curves at 0 where R² lies below: no more than the mean says is nothing, however far below."""
+    return np.maximum(np.asarray(values, np.float64), 0.0)
 
 
-def _verdict(found: _Found, factor: str) -> str:
-    """What h adds to its input and to chance weights, in one line; the worst news first."""
-    if found.step == found.meta["first"]:
-        return "First look: later ones are compared with it."
-    told = []
-    for other, name in (("raw", "raw input"), ("untrained_h", "untrained")):
-        word = _compared(found, factor, "linear", other)
-        if word is not None:
-            told.append((word, other, name))
-    if not told:
-        return f"{_cut(factor)}: no base line to compare with"
-    for wanted in ("worse", "no better"):
-        for word, other, name in told:
-            if word == wanted:
-                mine, base = (_said(found.value("accuracy", factor, "linear", place)) for place in ("h", other))
-                half = _said(found.value("difference_half", factor, "linear", ("h", other)))
-                return f"{_cut(factor)}: h {word} than {name}, {mine} against {base}, ±{half}"
-    gains = (f"{name} (+{_said(found.value('difference', factor, 'linear', ('h', other)))})" for _, other, name in told)
-    return f"{_cut(factor)}: h better than {', '.join(gains)}"
-
-
-def _compared(found: _Found, factor: str, kind: str, other: str) -> str | None:
-    """better, no better or worse than another place; None where that is not known."""
-    difference = found.value("difference", factor, kind, ("h", other))
-    half = found.value("difference_half", factor, kind, ("h", other))
-    if difference is None or half is None:
-        return None
-    return "better" if difference > half else "worse" if difference < -half else "no better"
-
-
-def _foot_left(found: _Found, main: str, rows: int) -> tuple[str, ...]:
-    half = found.value("half", main, "linear", "h")
-    words = [f"{int(found.meta['asked'][0]):,} held out, 95 % interval ±{_said(half)}"]
-    if rows > MOST_ROWS:
-        words.append(f"{rows - MOST_ROWS} more in the table")
+def _foot_left(found: Found, more: int) -> tuple[str, ...]:
+    half = found.value("half", found.main, "linear", "h")
+    words = [f"{int(found.meta['asked'][0]):,} held out, 95 % interval ±{said(half)}"]
+    if more > 0:
+        words.append(f"{more} more in the table")
     return tuple(words)
 
 
-def _foot_right(history: History, found: _Found, live: bool) -> tuple[str, ...]:
+def _foot_right(history: History, found: Found, live: bool) -> tuple[str, ...]:
     out = int(found.meta["left_out"][0]) + max(found.meta["rows_left_out"].values(), default=0)
     words = [f"{out:,} of {int(found.meta['items']):,} left out"]
     if found.meta["refused"]:
@@ -228,65 +207,7 @@ def _foot_right(history: History, found: _Found, live: bool) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _summary(found: _Found, rows: list[tuple[str, str]]) -> str:
-    told = []
-    for factor, kind in rows:
-        words = f"{factor}, {KINDS[kind]}: h {_said(found.value('accuracy', factor, kind, 'h'))}"
-        z = found.value("accuracy", factor, kind, "z")
-        words += "" if z is None else f", z {fixed(z)}"
-        raw = found.value("accuracy", factor, kind, "raw")
-        words += "" if raw is None else f", raw input {fixed(raw)}"
-        if (against := _compared(found, factor, kind, "raw")) is not None and found.step != found.meta["first"]:
-            words += f" ({against})"
-        told.append(words)
-    return f"At step {found.step:,}: {'; '.join(told)}."
-
-
-def _table(found: _Found) -> Table:
-    meta = found.meta
-    how = {
-        "linear": f"linear (ridge {meta['ridge']:g} on standardised features)",
-        "knn": f"kNN (k {meta['k']}, T {meta['temperature']:g})",
-        "few": f"2 per class (linear, mean of {meta['draws']} draws)",
-    }
-    names = [str(name) for name in meta["places"]]
-    rows = []
-    for factor, chance in zip(found.factors, meta["chance"], strict=True):
-        for kind in KINDS:
-            cells = [_said(found.value("accuracy", factor, kind, name), 3) for name in names]
-            spread = found.value("spread", factor, kind, "h")
-            half = f"±{_said(found.value('half', factor, kind, 'h'), 3)}"
-            half += "" if spread is None else f", draws spread {fixed(spread, 3)}"
-            against = [_difference(found, factor, kind, other) for other in ("raw", "untrained_h")]
-            rows.append((f"{factor}, {how[kind]}", *cells, fixed(float(chance), 3), half, *against))
-    rows += [(f"{name}: {words}", *[""] * (len(names) + 4)) for name, words in meta["refused"].items()]
-    columns = ("probe", *(_place(name, str(meta["raw"])) for name in names))
-    return Table((*columns, "chance", "interval of h", "h against raw", "h against untrained"), tuple(rows))
-
-
-def _difference(found: _Found, factor: str, kind: str, other: str) -> str:
-    word = _compared(found, factor, kind, other)
-    if word is None:
-        return "unknown"
-    difference = found.value("difference", factor, kind, ("h", other))
-    half = found.value("difference_half", factor, kind, ("h", other))
-    sign = "+" if difference is not None and difference > 0 else ""
-    return f"{word}, {sign}{_said(difference, 3)} ±{_said(half, 3)}"
-
-
-def _place(name: str, raw: str) -> str:
-    return {"raw": f"raw input, {raw}", "untrained_h": "untrained h", "untrained_z": "untrained z"}.get(name, name)
-
-
-def _said(value: float | None, digits: int = 2) -> str:
-    return "" if value is None else fixed(value, digits)
-
-
-def _row(factor: str, kind: str) -> str:
-    if not kind:
-        return _cut(factor)
-    return f"{_cut(factor, NAME_LENGTH + 1 - len(KINDS[kind]) - 2)}, {KINDS[kind]}"
-
-
-def _cut(name: str, most: int = NAME_LENGTH) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+def _row(found: Found, factor: str, kind: str) -> str:
+    if kind:
+        return f"{cut(factor, NAME_LENGTH + 1 - len(KINDS[kind]) - 2)}, {KINDS[kind]}"
+    return f"{cut(factor, NAME_LENGTH - 3)}, R²" if found.is_amount(factor) else cut(factor)

@@ -567,9 +567,9 @@ function settle(request, bounds, ink, words2, memory) {
 	if (best !== null && best.crowded > 0) {
 		const home = inside(liked, request, bounds);
 		const dearest = Math.max(...request.places.map((candidate) => candidate.cost));
-		const lowest = bounds.bottom - request.height;
+		const lowest2 = bounds.bottom - request.height;
 		const rightmost = bounds.right - request.width;
-		for (let top = bounds.top; top <= lowest; top += STRIDE) {
+		for (let top = bounds.top; top <= lowest2; top += STRIDE) {
 			for (let left = bounds.left; left <= rightmost; left += STRIDE) {
 				weigh({ left, top, cost: dearest + PIXEL_COST * Math.hypot(left - home.left, 2 * (top - home.top)) });
 			}
@@ -627,25 +627,40 @@ function scale(low, high, start, end, log) {
 		from: (place4) => low + (place4 - start) / (end - start) * (top - low)
 	};
 }
+var TO_ZERO = 0.09;
+function hasZero(range) {
+	return range.scale === "log" && range.may_be_zero === true;
+}
+function lowest(range) {
+	return hasZero(range) ? 0 : range.low;
+}
 function clamp(value, range) {
 	return Math.min(range.high, Math.max(range.low, value));
 }
 function fraction(value, range) {
-	return Math.min(1, Math.max(0, scale(range.low, range.high, 0, 1, range.scale === "log").to(value)));
+	const start = hasZero(range) ? TO_ZERO : 0;
+	if (start > 0 && value <= 0) return 0;
+	const place4 = scale(range.low, range.high, start, 1, range.scale === "log").to(value);
+	return Number.isFinite(place4) ? Math.min(1, Math.max(start, place4)) : start;
 }
 var NOTCHES_A_DECADE = 20;
 var NOTCHES = 100;
 function rounded(value, range) {
 	if (range.scale === "log") return Number(value.toPrecision(2));
+	if (range.whole === true) return Math.round(value);
 	const unit = (range.high - range.low) / NOTCHES;
 	return Number((range.low + Math.round((value - range.low) / unit) * unit).toPrecision(6));
 }
 function valueAt(part, range) {
-	const place4 = Math.min(1, Math.max(0, part));
-	return clamp(rounded(scale(range.low, range.high, 0, 1, range.scale === "log").from(place4), range), range);
+	const start = hasZero(range) ? TO_ZERO : 0;
+	if (start > 0 && part < start / 2) return 0;
+	const place4 = Math.min(1, Math.max(start, part));
+	return clamp(rounded(scale(range.low, range.high, start, 1, range.scale === "log").from(place4), range), range);
 }
 function notch(value, by, range) {
 	if (range.scale === "log") {
+		if (hasZero(range) && by < 0 && value <= range.low) return 0;
+		if (value <= 0) return by > 0 ? range.low : value;
 		let exponent = Math.log10(value) * NOTCHES_A_DECADE;
 		for (let tries = 0; tries < 4; tries++) {
 			exponent += tries === 0 ? by : Math.sign(by);
@@ -654,6 +669,7 @@ function notch(value, by, range) {
 		}
 		return value;
 	}
+	if (range.whole === true) return clamp(Math.round(value) + by, range);
 	return clamp(rounded(value + by * (range.high - range.low) / NOTCHES, range), range);
 }
 
@@ -784,24 +800,30 @@ function drawX(stage, plot) {
 // src/pen/bars.ts
 var HEAD = 37;
 var AXIS = 20;
+var LINE2 = 14;
 var MOST_PITCH = 36;
 var TWO_LINES = 24;
 var LIGHT = 0.42;
-function rowPlaces(count2, tall) {
-	const pitch = Math.min(MOST_PITCH, (tall - HEAD - AXIS) / Math.max(1, count2));
+function rowPlaces(count2, tall, lines = 1) {
+	const head = HEAD + LINE2 * (lines - 1);
+	const pitch = Math.min(MOST_PITCH, (tall - head - AXIS) / Math.max(1, count2));
 	const bar = Math.min(9, Math.max(3, (pitch - 8) / 2));
+	const beyond = Math.min(4, Math.max(1, (pitch - 2 * bar - 1) / 2));
 	return Array.from({ length: count2 }, (_, i) => {
-		const h2 = HEAD + i * pitch + 4;
-		return { h: h2, z: h2 + bar + 1, bar, from: h2 - 4, to: h2 + 2 * bar + 4 };
+		const h2 = head + i * pitch + beyond;
+		return { h: h2, z: h2 + bar + 1, bar, from: h2 - beyond, to: h2 + 2 * bar + beyond };
 	});
 }
 var known = (value) => typeof value === "number" && Number.isFinite(value);
 var drawBars = (stage, layer) => {
 	const { ctx, tokens } = stage;
-	const places = rowPlaces(layer.rows.length, stage.yAxis.low);
+	const places = rowPlaces(layer.rows.length, stage.yAxis.low, layer.words.length);
 	ctx.save();
 	ctx.font = font(tokens);
-	words(stage, shortened(stage, layer.verdict, stage.box.right - stage.box.left), stage.box.left, 8, { color: tokens.ink });
+	layer.words.forEach((told, i) => {
+		const text = shortened(stage, told, stage.box.right - stage.box.left);
+		words(stage, text, stage.box.left, 8 + LINE2 * i, { color: i === 0 ? tokens.ink : tokens.second });
+	});
 	drawKey(stage, layer);
 	layer.rows.forEach((name, i) => drawRow(stage, layer, i, name, places[i]));
 	drawAxis(stage);
@@ -812,6 +834,7 @@ var drawBars = (stage, layer) => {
 		["raw_input", layer.raw],
 		["untrained", layer.untrained],
 		["chance", layer.chance],
+		["best", layer.best],
 		["ghost", layer.ghost]
 	]) {
 		if (!values.some(known)) continue;
@@ -842,6 +865,7 @@ function drawRow(stage, layer, i, name, place4) {
 		ctx.fillRect(stage.x.to(0), y, Math.max(0.5, stage.x.to(value) - stage.x.to(0)), stage.y.to(top + place4.bar) - y);
 		ctx.globalAlpha = 1;
 	}
+	drawBest(stage, layer.best[i], layer.h[i], place4);
 	drawGhost(stage, layer.ghost[i], place4);
 	tick2(stage, layer.chance[i], place4, { color: tokens.reference, dash: [1, 3], width: 1.5 });
 	tick2(stage, layer.raw[i], place4, { color: tokens.ink, dash: [], width: 1.75, veil: true });
@@ -849,9 +873,10 @@ function drawRow(stage, layer, i, name, place4) {
 	const [h2, z] = layer.said[i] ?? ["", ""];
 	const right = stage.box.right - 2;
 	const two = place4.to - place4.from >= TWO_LINES;
-	const width3 = two || z === "" ? 0 : stage.measure(z) + 6;
+	const beside = !two && z !== "" && right - stage.x.to(1) >= stage.measure(h2, true) + stage.measure(z) + 10;
+	const width3 = beside ? stage.measure(z) + 6 : 0;
 	words(stage, h2, right - width3, two && z !== "" ? place4.h + place4.bar / 2 - 1 : middle, { color: tokens.ink, bold: true, end: true });
-	words(stage, z, right, two ? place4.z + place4.bar / 2 + 1 : middle, { color: tokens.second, end: true });
+	if (two || beside) words(stage, z, right, two ? place4.z + place4.bar / 2 + 1 : middle, { color: tokens.second, end: true });
 }
 function tick2(stage, value, place4, look) {
 	if (!known(value)) return;
@@ -883,6 +908,23 @@ function upright(stage, x, from, to, look) {
 	ctx.fill();
 	ctx.stroke();
 }
+function drawBest(stage, best, now, place4) {
+	if (!known(best) || !known(now)) return;
+	const { ctx, tokens, ratio } = stage;
+	const from = stage.x.to(now);
+	const to = crisp(stage.x.to(best), ratio);
+	const top = crisp(stage.y.to(place4.h), ratio);
+	const low = crisp(stage.y.to(place4.h + place4.bar), ratio);
+	ctx.strokeStyle = tokens.second;
+	ctx.lineWidth = 1;
+	ctx.setLineDash([]);
+	ctx.beginPath();
+	ctx.moveTo(from, top);
+	ctx.lineTo(to, top);
+	ctx.lineTo(to, low);
+	ctx.lineTo(from, low);
+	ctx.stroke();
+}
 function drawGhost(stage, value, place4) {
 	if (!known(value)) return;
 	const { ctx, tokens } = stage;
@@ -898,25 +940,36 @@ function drawGhost(stage, value, place4) {
 }
 function drawKey(stage, layer) {
 	const { ctx, tokens } = stage;
-	const y = stage.y.to(24);
+	const at2 = 24 + LINE2 * (layer.words.length - 1);
+	const y = stage.y.to(at2);
 	let x = stage.box.left + 4;
+	const right = stage.box.right - 46;
 	const entries = [];
 	if (layer.chance.some(known)) entries.push(["chance", { color: tokens.reference, dash: [1, 3], width: 1.5 }]);
 	if (layer.raw.some(known)) entries.push(["raw input", { color: tokens.ink, dash: [], width: 1.75 }]);
 	if (layer.untrained.some(known)) entries.push([layer.first, { color: tokens.ink, dash: [4, 2], width: 1.5, ring: true }]);
-	for (const [name2, look] of entries) {
+	for (const [whole2, look] of entries) {
+		const name2 = shortened(stage, whole2, right - x - 12);
+		if (name2 === "") continue;
 		upright(stage, crisp(x, stage.ratio), y - 5, y + 5, look);
-		words(stage, name2, x + 6, 24, { color: tokens.second });
+		words(stage, name2, x + 6, at2, { color: tokens.second });
 		x += stage.measure(name2) + 22;
 	}
-	const right = stage.box.right - 46;
 	for (const [name2, back, opacity] of [["h", 30, 1], ["z", 8, LIGHT]]) {
 		const end = stage.box.right - back;
-		words(stage, name2, end, 24, { color: tokens.second });
+		words(stage, name2, end, at2, { color: tokens.second });
 		ctx.globalAlpha = opacity;
 		ctx.fillStyle = tokens.second;
 		ctx.fillRect(end - 11, y - 4, 8, 8);
 		ctx.globalAlpha = 1;
+	}
+	if (layer.best.some(known) && right - x >= stage.measure("best") + 14) {
+		ctx.strokeStyle = tokens.second;
+		ctx.lineWidth = 1;
+		ctx.setLineDash([]);
+		ctx.strokeRect(crisp(x - 2, stage.ratio), crisp(y - 4, stage.ratio), 8, 8);
+		words(stage, "best", x + 11, at2, { color: tokens.second });
+		x += stage.measure("best") + 27;
 	}
 	if (layer.ghost_name === "") return;
 	const name = shortened(stage, layer.ghost_name, right - x - 24);
@@ -927,7 +980,7 @@ function drawKey(stage, layer) {
 	ctx.moveTo(x - 2, y);
 	ctx.lineTo(x + 9, y);
 	ctx.stroke();
-	words(stage, name, x + 13, 24, { color: tokens.second });
+	words(stage, name, x + 13, at2, { color: tokens.second });
 }
 function drawAxis(stage) {
 	const { ctx, tokens, ratio } = stage;
@@ -2622,7 +2675,7 @@ var PICTURE = 56;
 var LEFT = 90;
 var KEY_WIDTH = 60;
 var HEAD2 = 15;
-var LINE2 = 14;
+var LINE3 = 14;
 var ROLLOUT = 40;
 var APART2 = 7;
 var ENTROPY = 46;
@@ -2735,11 +2788,11 @@ function captions(layer, box, view, measure, rows, columns, firstRow, firstColum
 	const say = (text) => {
 		for (const line3 of wrapped(text, room, measure)) {
 			words2.push(word(line3, box.left, y));
-			y += LINE2;
+			y += LINE3;
 		}
 	};
 	const caption = layer.caption;
-	if (layer.items.length > 1) y += LINE2;
+	if (layer.items.length > 1) y += LINE3;
 	else say(caption[0] ?? "");
 	const known2 = view.query !== null && layer.full.shape[0] > 0;
 	say(`query: ${queryName(layer, known2 ? view.query : null)}`);
@@ -2753,7 +2806,7 @@ function captions(layer, box, view, measure, rows, columns, firstRow, firstColum
 	y = key.bottom + 9;
 	const [low, high] = layer.ends;
 	words2.push(word(low, box.left, y), word(high.split(" ")[0], key.right, y, "end"));
-	y += LINE2;
+	y += LINE3;
 	return { words: words2, picture: picture2, key, itemAt, showAt: { x: box.left, y: y + 2 } };
 }
 function layLarge(layer, box, view, numbers2, measure) {
@@ -2781,11 +2834,11 @@ function layLarge(layer, box, view, numbers2, measure) {
 	const known2 = view.query !== null && layer.full.shape[0] > 0;
 	for (const line3 of wrapped(`query: ${queryName(layer, known2 ? view.query : null)}`, column, measure)) {
 		words2.push(word(line3, x, y));
-		y += LINE2;
+		y += LINE3;
 	}
 	for (const text of numbers2) {
 		words2.push(word(text, x, y));
-		y += LINE2;
+		y += LINE3;
 	}
 	const key = { left: x, top: y + 2, right: x + KEY_WIDTH, bottom: y + 9 };
 	const [low, high] = layer.ends;
@@ -5694,7 +5747,7 @@ var ChoiceView = class {
 		const top = h("div", { class: "vg-control-top" }, this.label, this.unit, this.note.node);
 		this.node = h(
 			"div",
-			{ class: "vg-control vg-choice", "data-control": control.name, role: "radiogroup", "aria-label": control.label },
+			{ class: "vg-control", "data-control": control.name, role: "radiogroup", "aria-label": control.label },
 			top,
 			this.options
 		);
@@ -5777,13 +5830,16 @@ function drawTrack(control, shown, was, total) {
 	const at2 = (value) => placeOf(value, control, total);
 	const line3 = (cls, x1, y1, x2, y2) => svg("line", { class: cls, x1, y1, x2, y2 });
 	const root = svg("svg", { width: total, height: HEIGHT, viewBox: `0 0 ${total} ${HEIGHT}`, "aria-hidden": "true" });
-	root.append(line3("vg-track", MARGIN, TRACK, total - MARGIN, TRACK));
-	root.append(line3("vg-track-done", MARGIN, TRACK, at2(was ?? shown), TRACK));
+	const start = hasZero(control) ? at2(control.low) : MARGIN;
+	if (start > MARGIN) root.append(line3("vg-track vg-track-gap", MARGIN, TRACK, start, TRACK));
+	root.append(line3("vg-track", start, TRACK, total - MARGIN, TRACK));
+	root.append(line3("vg-track-done", start, TRACK, Math.max(start, at2(was ?? shown)), TRACK));
 	if (was !== null) root.append(line3("vg-track-asked", at2(was), TRACK, at2(shown), TRACK));
-	const labels = control.ticks.map(tick);
+	const ticks = hasZero(control) ? [0, ...control.ticks] : control.ticks;
+	const labels = ticks.map(tick);
 	const sizes2 = labels.map(width);
 	const taken = [];
-	for (const spot of layTicks(control.ticks.map(at2), sizes2, 0, total, 8)) {
+	for (const spot of layTicks(ticks.map(at2), sizes2, 0, total, 8)) {
 		root.append(line3("vg-tick", spot.at, TRACK + 4, spot.at, TRACK + 7));
 		const label = labels[spot.index];
 		const first = spot.from <= 0.5;
@@ -5917,7 +5973,7 @@ var SliderView = class {
 		this.node.classList.toggle("vg-narrow", total < NARROW);
 		if (total > 0) this.slider.replaceChildren(drawTrack(control, shown, pending ? applied : null, total));
 		setAttribute(this.slider, "aria-label", `${control.label}, ${control.unit}`);
-		setAttribute(this.slider, "aria-valuemin", String(control.low));
+		setAttribute(this.slider, "aria-valuemin", String(lowest(control)));
 		setAttribute(this.slider, "aria-valuemax", String(control.high));
 		setAttribute(this.slider, "aria-valuenow", String(shown));
 		setAttribute(this.slider, "aria-valuetext", pending ? `${text}, pending, was ${was}` : text);
@@ -5943,7 +5999,8 @@ var SliderView = class {
 	key(event) {
 		if (event.ctrlKey || event.metaKey || event.altKey) return;
 		const by = event.shiftKey ? 10 : 1;
-		const { low, high } = this.control;
+		const low = lowest(this.control);
+		const { high } = this.control;
 		let next;
 		if (event.key === "ArrowRight" || event.key === "ArrowUp") next = notch(this.shown, by, this.control);
 		else if (event.key === "ArrowLeft" || event.key === "ArrowDown") next = notch(this.shown, -by, this.control);
@@ -6036,7 +6093,7 @@ var ControlsView = class {
 		}
 		this.node.replaceChildren(...[...this.views.values()].map((view) => view.node));
 		this.node.hidden = controls.length === 0;
-		this.node.dataset["count"] = String(Math.min(4, controls.length));
+		this.node.dataset["across"] = String([3, 5, 6, 9].includes(controls.length) ? 3 : 4);
 		for (const view of this.views.values()) view.resized();
 	}
 	answer(ack) {
@@ -6626,7 +6683,7 @@ var Feed = class {
 
 // src/track.ts
 var INSET = 9;
-var LINE3 = 21;
+var LINE4 = 21;
 var HEIGHT2 = 44;
 var GLYPH2 = 6.3;
 var WORDS_AT = 11;
@@ -6639,12 +6696,12 @@ function drawTrack2(line3, where) {
 	const x = (step) => INSET + Math.min(1, Math.max(0, step / end)) * (total - 2 * INSET);
 	const stroke3 = (cls, x1, y1, x2, y2) => svg("line", { class: cls, x1, y1, x2, y2 });
 	const root = svg("svg", { width: total, height: HEIGHT2, viewBox: `0 0 ${total} ${HEIGHT2}`, "aria-hidden": "true" });
-	root.append(stroke3("vg-time-future", x(0), LINE3, x(end), LINE3), stroke3("vg-time-past", x(line3.first), LINE3, x(line3.last), LINE3));
+	root.append(stroke3("vg-time-future", x(0), LINE4, x(end), LINE4), stroke3("vg-time-past", x(line3.first), LINE4, x(line3.last), LINE4));
 	const steps = roundSteps(end, Math.max(2, Math.min(6, Math.floor(total / 110))));
 	const words2 = steps.map((step, i) => i === 0 ? `step ${count(step)}` : i === steps.length - 1 ? `${count(step)} steps` : count(step));
 	for (const spot of layTicks(steps.map(x), words2.map(width2), 0, total, 10)) {
-		root.append(stroke3("vg-tick", spot.at, LINE3 + 5, spot.at, LINE3 + 8));
-		root.append(svg("text", { x: spot.from, y: LINE3 + 20 }, words2[spot.index]));
+		root.append(stroke3("vg-tick", spot.at, LINE4 + 5, spot.at, LINE4 + 8));
+		root.append(svg("text", { x: spot.from, y: LINE4 + 20 }, words2[spot.index]));
 	}
 	const shown = place4 ?? line3.last;
 	const now = count(shown);
@@ -6659,10 +6716,10 @@ function drawTrack2(line3, where) {
 	for (const { index, from } of layWords(sized, [[left - 3, left + width2(now) + 3]], strokes, total, 5)) {
 		root.append(svg("text", { x: from, y: WORDS_AT, class: rank(labelled[index]) === 0 ? "vg-time-bad" : "" }, labelled[index].label));
 	}
-	if (place4 !== null && live) root.append(svg("circle", { class: "vg-time-end", cx: x(line3.last), cy: LINE3, r: 4 }));
+	if (place4 !== null && live) root.append(svg("circle", { class: "vg-time-end", cx: x(line3.last), cy: LINE4, r: 4 }));
 	root.append(svg("text", { class: "vg-time-now", x: left, y: WORDS_AT }, now));
 	const dot = place4 !== null ? "vg-time-dot" : live ? "vg-time-dot vg-time-live" : "vg-time-dot vg-time-last";
-	root.append(svg("circle", { class: dot, cx: x(shown), cy: LINE3, r: place4 === null ? 5 : 6 }));
+	root.append(svg("circle", { class: dot, cx: x(shown), cy: LINE4, r: place4 === null ? 5 : 6 }));
 	return root;
 }
 function rank(event) {
@@ -6670,12 +6727,12 @@ function rank(event) {
 }
 function mark(event, x) {
 	const title = svg("title", {}, `step ${count(event.step)}: ${event.label}`);
-	if (rank(event) === 0) return svg("path", { class: "vg-time-trouble", d: `M${x} ${LINE3 - 11}l5 8.5h-10z` }, title);
+	if (rank(event) === 0) return svg("path", { class: "vg-time-trouble", d: `M${x} ${LINE4 - 11}l5 8.5h-10z` }, title);
 	if (event.kind === "state") return svg("path", { class: "vg-time-state", d: shape(event.label, x) }, title);
-	return svg("line", { class: "vg-time-change", x1: x, y1: LINE3 - 8, x2: x, y2: LINE3 + 5 }, title);
+	return svg("line", { class: "vg-time-change", x1: x, y1: LINE4 - 8, x2: x, y2: LINE4 + 5 }, title);
 }
 function shape(state, x) {
-	const y = LINE3 + 3;
+	const y = LINE4 + 3;
 	if (state === "live") return `M${x - 2.5} ${y}l5.5 3-5.5 3z`;
 	if (state === "paused") return `M${x - 2.5} ${y}h1.8v6h-1.8zM${x + 0.7} ${y}h1.8v6h-1.8z`;
 	return `M${x - 2.5} ${y}h5v5h-5z`;

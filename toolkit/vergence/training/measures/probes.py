@@ -1,37 +1,36 @@
-"""What can be read from h and z: kNN, linear and few-label probes on the reference set, beside their base lines."""
+"""What can be read from h and z: probes of every known factor of the reference set, beside their base lines."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from vergence import errors
+from vergence.metrics.amounts import AmountTask, amount_task, binned, read_amount
 from vergence.metrics.halves import Halves, Task, halves, task
-from vergence.metrics.probes import Probes as Found
-from vergence.metrics.probes import Reading, compare, read
+from vergence.metrics.nesting import parents
+from vergence.metrics.probes import read
 from vergence.metrics.raw import raw_rows
+from vergence.metrics.readings import Reading, widened
+from vergence.metrics.smooth import Smooth
 from vergence.metrics.space import Space
 from vergence.training.measures.base import Measured, Snapshot
+from vergence.training.measures.probe_frame import COMPARED, KINDS, PLACES, Readings, probe_frame
+from vergence.training.measures.standing import Best, Standing, dropped, stand
 from vergence.training.reference import Reference
 
 __all__ = ["COMPARED", "KINDS", "PLACES", "Probes"]
 
-PLACES = ("h", "z", "raw", "untrained_h", "untrained_z")
-"""Where the same probe is asked: the representations, and what they have to beat."""
-KINDS = ("linear", "knn", "few")
-COMPARED = (("h", "raw"), ("h", "untrained_h"), ("z", "raw"), ("z", "untrained_z"), ("z", "h"))
-"""Pairs of places whose difference is given, with its interval."""
-
-Readings = dict[str, dict[str, Found]]
-"""By place, then by factor."""
+LOST = ("suppressed", "gone")
 
 
 class Probes:
-    """Probes of every factor of the reference set. Halves, draws and base lines are made once, so looks compare."""
+    """Probes of every factor of the reference set. Halves, draws and base lines are made once, so looks compare.
+
+    Integers are kinds and are read three ways, by accuracy; floating point is an amount and is read two ways, by R².
+    """
 
     def __init__(self, reference: Reference, *, seed: int = 0) -> None:
         self.reference = reference
@@ -39,11 +38,17 @@ class Probes:
         self._factors = {name: values.detach().cpu() for name, values in reference.factors.items()}
         self._begun = False
         self._halves: Halves | None = None
-        self._tasks: dict[str, Task] = {}
+        self._tasks: dict[str, Task | AmountTask] = {}
+        self._within: dict[str, str] = {}
         self._refused: dict[str, str] = {}
         self._fixed: Readings = {}
         self._raw = ""
         self._first = 0
+        self._looks = 0
+        self._used: dict[str, Any] = {}
+        self._out: dict[str, int] = {}
+        self._best: dict[tuple[str, str, str], Best] = {}
+        self._since: dict[tuple[str, str], int] = {}
 
     @property
     def possible(self) -> bool:
@@ -51,7 +56,7 @@ class Probes:
         return bool(self._factors)
 
     def measure(self, snapshot: Snapshot) -> Measured:
-        """Accuracy of each probe, at every place of the snapshot; a frame of words where no factor can be probed.
+        """Each probe at every place of the snapshot; a frame of words where no factor can be probed.
 
         Raises NotFinite when no row of a place can be read.
         """
@@ -62,12 +67,15 @@ class Probes:
         spaces = {
             place: Space("probes", snapshot.rows[place], parted) for place in ("h", "z") if place in snapshot.rows
         }
-        found = {place: self._read(space, parted) for place, space in spaces.items()}
+        found = {place: self._read(place, space, parted) for place, space in spaces.items()}
         if begins:
             self._fixed |= {f"untrained_{place}": by_factor for place, by_factor in found.items()}
         everywhere = found | self._fixed
+        standings = self._stand(everywhere, snapshot.step)
         measured = Measured(self._scalars(everywhere if begins else found, begins))
-        measured.frames["probes"] = self._frame(everywhere)
+        arrays, meta = probe_frame(everywhere, list(self._tasks), self._best)
+        measured.frames["probes"] = (arrays, meta | self._said(everywhere, standings))
+        self._keep(found, snapshot.step)
         for place, space in spaces.items():
             if out := int(space.bad.sum()):
                 measured.marks["rows_left_out"] = (
@@ -82,18 +90,22 @@ class Probes:
     def _begin(self, step: int) -> Halves | None:
         """Part the set, see what can be asked, and read the raw input. None when there is nothing to ask."""
         self._begun = True
-        usable = {}
+        classes: dict[str, torch.Tensor] = {}
         for name, values in self._factors.items():
+            codes = binned(values) if values.is_floating_point() else values
             try:
-                halves([values], seed=self._seed)
-                usable[name] = values
+                halves([codes], seed=self._seed)
+                classes[name] = codes
             except errors.InputError as error:
                 self._refused[name] = str(error)
-        if usable:
-            parted = halves(list(usable.values()), self.reference.groups, seed=self._seed)
-        for name, values in usable.items():
+        if not classes:
+            return None
+        parted = halves(list(classes.values()), self.reference.groups, seed=self._seed)
+        kinds = {name: codes for name, codes in classes.items() if not self._factors[name].is_floating_point()}
+        self._within = parents(kinds)
+        for name in classes:
             try:
-                self._tasks[name] = task("probes", values, parted, seed=self._seed)
+                self._tasks[name] = self._task(name, parted)
             except errors.InputError as error:
                 self._refused[name] = str(error)
         if not self._tasks:
@@ -101,82 +113,129 @@ class Probes:
         self._halves, self._first = parted, step
         try:
             rows, self._raw = raw_rows(self.reference.items)
-            self._fixed["raw"] = self._read(Space("probes", rows, parted), parted)
+            self._fixed["raw"] = self._read("raw", Space("probes", rows, parted), parted)
         except errors.InputError as error:
             self._raw = f"not probed: {error}"
         return parted
 
-    def _read(self, space: Space, parted: Halves) -> dict[str, Found]:
-        found = {}
-        for name, asked in self._tasks.items():
-            if bool(space.bad.any()):
-                labels = torch.where(space.bad, -1, self._factors[name].long())
-                try:
-                    asked = task("probes", labels, parted, seed=self._seed)
-                except errors.TooFewRows:
-                    continue  # so few rows are left that this factor has no number here
-            found[name] = read(space, asked)
+    def _task(self, name: str, parted: Halves, bad: torch.Tensor | None = None) -> Task | AmountTask:
+        values = self._factors[name]
+        if values.is_floating_point():
+            known = values.double() if bad is None else torch.where(bad, torch.nan, values.double())
+            return amount_task("probes", known, parted)
+        known = values.long() if bad is None else torch.where(bad, -1, values.long())
+        within = self._factors[self._within[name]] if name in self._within else None
+        return task("probes", known, parted, within=within, seed=self._seed)
+
+    def _read(self, place: str, space: Space, parted: Halves) -> dict[str, dict[str, Reading]]:
+        found: dict[str, dict[str, Reading]] = {}
+        ridge: tuple[AmountTask, Smooth] | None = None
+        self._out[place] = int(space.bad.sum())
+        bad = space.bad if self._out[place] else None
+        for name, whole in self._tasks.items():
+            try:
+                asked = whole if bad is None else self._task(name, parted, bad)
+            except errors.TooFewRows:
+                continue  # so few rows are left that this factor has no number here
+            if isinstance(asked, AmountTask):
+                if ridge is None or not torch.equal(ridge[0].fit, asked.fit):
+                    ridge = asked, Smooth(space, asked.fit, asked.test, asked.fit_group)
+                if not torch.equal(ridge[0].test, asked.test):
+                    ridge = asked, Smooth(space, asked.fit, asked.test, asked.fit_group)
+                amounts = read_amount(space, asked, smooth=ridge[1])
+                found[name] = {"linear": amounts.linear, "knn": amounts.knn}
+                self._used |= {"k": amounts.k, "temperature": amounts.temperature}
+            else:
+                probes = read(space, asked)
+                found[name] = {"linear": probes.linear, "knn": probes.knn, "few": probes.few}
+                self._used |= {"k": probes.k, "temperature": probes.temperature}
+                self._used |= {"ridge": probes.ridge, "draws": probes.draws}
         return found
+
+    def _stand(self, found: Readings, step: int) -> dict[str, dict[str, Standing]]:
+        """By place and factor, by the linear probe; nothing at the first look."""
+        standings: dict[str, dict[str, Standing]] = {}
+        if not self._looks:
+            return standings
+        for place in ("h", "z"):
+            for factor, by_kind in found.get(place, {}).items():
+                bases = {
+                    name: found[where][factor]["linear"]
+                    for name, where in (("raw", "raw"), ("untrained", f"untrained_{place}"))
+                    if factor in found.get(where, {})
+                }
+                best = self._best.get((place, factor, "linear"))
+                standing = stand(
+                    by_kind["linear"],
+                    self._tasks[factor].chance,
+                    bases,
+                    best,
+                    times=len(self._tasks),
+                    looks=self._looks,
+                )
+                standings.setdefault(place, {})[factor] = standing
+                if standing.word in LOST:
+                    self._since.setdefault((place, factor), step)
+                else:
+                    self._since.pop((place, factor), None)
+        return standings
+
+    def _keep(self, found: Readings, step: int) -> None:
+        """What later looks are compared with."""
+        self._looks += 1
+        for place, by_factor in found.items():
+            for factor, by_kind in by_factor.items():
+                for kind, reading in by_kind.items():
+                    best = self._best.get((place, factor, kind))
+                    if best is None or reading.accuracy > best.reading.accuracy:
+                        self._best[place, factor, kind] = Best(reading, step)
 
     def _scalars(self, places: Readings, begins: bool) -> dict[str, float]:
         scalars = {
-            f"probes/{place}/{factor}/{kind}": _reading(probes, kind).accuracy
+            f"probes/{place}/{factor}/{kind}": reading.accuracy
             for place, by_factor in places.items()
-            for factor, probes in by_factor.items()
-            for kind in KINDS
+            for factor, by_kind in by_factor.items()
+            for kind, reading in by_kind.items()
         }
         chances = {f"probes/chance/{factor}": asked.chance for factor, asked in self._tasks.items()}
         return scalars | (chances if begins else {})
 
-    def _frame(self, found: Readings) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        factors = list(self._tasks)
-        shape = (len(factors), len(KINDS))
-        arrays = {
-            name: np.full((*shape, len(entries)), math.nan, np.float32)
-            for name, entries in (
-                ("accuracy", PLACES), ("half", PLACES), ("spread", PLACES),
-                ("difference", COMPARED), ("difference_half", COMPARED),
-            )
-        }  # fmt: skip
-        for row, factor in enumerate(factors):
-            at = {place: found[place][factor] for place in PLACES if factor in found.get(place, {})}
-            for column, kind in enumerate(KINDS):
-                here = {place: _reading(probes, kind) for place, probes in at.items()}
-                _fill(arrays, (row, column), here)
-        some = next(iter(next(iter(found.values())).values()))
-        meta = {
-            "factors": factors, "kinds": list(KINDS), "places": list(PLACES), "compared": [list(c) for c in COMPARED],
-            "chance": [self._tasks[name].chance for name in factors],
-            "classes": [self._tasks[name].classes for name in factors],
-            "asked": [len(self._tasks[name].test) for name in factors],
-            "fit": [len(self._tasks[name].fit) for name in factors],
-            "left_out": [self._tasks[name].left_out + self._tasks[name].unlabelled for name in factors],
-            "rows_left_out": {place: max(p.rows_left_out for p in by.values()) for place, by in found.items() if by},
-            "refused": dict(self._refused), "raw": self._raw, "first": self._first,
+    def _said(self, found: Readings, standings: dict[str, dict[str, Standing]]) -> dict[str, Any]:
+        """What is known beside the numbers of a frame."""
+        factors, tasks = list(self._tasks), list(self._tasks.values())
+        h, z = found.get("h", {}), found.get("z", {})
+        times = len(factors)
+        return {
+            "measure": ["R²" if isinstance(one, AmountTask) else "accuracy" for one in tasks],
+            "chance": [one.chance for one in tasks],
+            "classes": [0 if isinstance(one, AmountTask) else one.classes for one in tasks],
+            "within": [self._within.get(name, "") for name in factors],
+            "asked": [len(one.test) for one in tasks],
+            "fit": [len(one.fit) for one in tasks],
+            "left_out": [_left_out(one) for one in tasks],
+            "rows_left_out": {place: count for place, count in self._out.items() if place in ("h", "z", "raw")},
+            "refused": dict(self._refused), "raw": self._raw, "first": self._first, "looks": self._looks,
+            # Each factor is compared with two base lines.
+            "wide": widened(2 * times),
             "groups": self.reference.groups is not None, "items": len(self.reference),
-            "k": some.k, "temperature": some.temperature, "ridge": some.ridge, "draws": some.draws,
-        }  # fmt: skip
-        return arrays, meta
+            "standing": {place: [_told(by.get(name)) for name in factors] for place, by in standings.items()},
+            "since": {place: [self._since.get((place, name)) for name in factors] for place in standings},
+            "head_drops": [
+                name in h and name in z
+                and dropped(z[name]["linear"], h[name]["linear"], self._tasks[name].chance, times=times)
+                for name in factors
+            ],
+        } | {"k": 0, "temperature": 0.0, "ridge": 0.0, "draws": 0} | self._used  # fmt: skip
 
 
-def _reading(probes: Found, kind: str) -> Reading:
-    reading: Reading = getattr(probes, kind)
-    return reading
+def _left_out(one: Task | AmountTask) -> int:
+    return one.unknown if isinstance(one, AmountTask) else one.left_out + one.unlabelled
 
 
-def _fill(arrays: dict[str, NDArray[Any]], at: tuple[int, int], here: dict[str, Reading]) -> None:
-    for place, reading in here.items():
-        index = (*at, PLACES.index(place))
-        arrays["accuracy"][index] = reading.accuracy
-        arrays["half"][index] = reading.half
-        if reading.spread is not None:
-            arrays["spread"][index] = reading.spread
-    for column, (one, other) in enumerate(COMPARED):
-        if one not in here or other not in here:
-            continue
-        try:
-            found = compare(here[one], here[other])
-        except errors.TooFewRows:
-            continue
-        arrays["difference"][(*at, column)] = found.difference
-        arrays["difference_half"][(*at, column)] = found.half
+def _told(standing: Standing | None) -> dict[str, Any] | None:
+    if standing is None:
+        return None
+    return {
+        "word": standing.word, "against": standing.against, "base": standing.base, "half": standing.half,
+        "step": standing.step,
+    }  # fmt: skip

@@ -8,11 +8,14 @@ export interface BarsLayer {
   raw: (number | null)[];
   untrained: (number | null)[];
   chance: (number | null)[];
+  /** h at its best so far, where it is shorter now. */
+  best: (number | null)[];
   ghost: (number | null)[];
   said: [string, string][];
   /** So many rows, from the top, are those of the main factor. */
   main: number;
-  verdict: string;
+  /** Lines over all: what the numbers say. */
+  words: string[];
   /** What the tick with the ring is called. */
   first: string;
   ghost_name: string;

@@ -7,6 +7,7 @@ import { crisp, font, letters, SMALL, type Pen, type Stage } from "./stage.ts";
 /** Twins of `draw/bars.py`: where the rows begin, what the axis takes, how far apart rows are at most. */
 const HEAD = 37;
 const AXIS = 20;
+const LINE = 14;
 const MOST_PITCH = 36;
 const TWO_LINES = 24;
 const LIGHT = 0.42;
@@ -21,13 +22,16 @@ export interface RowPlace {
   to: number;
 }
 
-/** Where the rows stand in a plot `tall` px high. */
-export function rowPlaces(count: number, tall: number): RowPlace[] {
-  const pitch = Math.min(MOST_PITCH, (tall - HEAD - AXIS) / Math.max(1, count));
+/** Where the rows stand in a plot `tall` px high, under so many lines of words. */
+export function rowPlaces(count: number, tall: number, lines = 1): RowPlace[] {
+  const head = HEAD + LINE * (lines - 1);
+  const pitch = Math.min(MOST_PITCH, (tall - head - AXIS) / Math.max(1, count));
   const bar = Math.min(9, Math.max(3, (pitch - 8) / 2));
+  // Where rows are low, ticks are no longer than the bars, or those of two rows would be one.
+  const beyond = Math.min(4, Math.max(1, (pitch - 2 * bar - 1) / 2));
   return Array.from({ length: count }, (_, i) => {
-    const h = HEAD + i * pitch + 4;
-    return { h, z: h + bar + 1, bar, from: h - 4, to: h + 2 * bar + 4 };
+    const h = head + i * pitch + beyond;
+    return { h, z: h + bar + 1, bar, from: h - beyond, to: h + 2 * bar + beyond };
   });
 }
 
@@ -35,17 +39,20 @@ const known = (value: number | null | undefined): value is number => typeof valu
 
 export const drawBars: Pen<BarsLayer> = (stage, layer) => {
   const { ctx, tokens } = stage;
-  const places = rowPlaces(layer.rows.length, stage.yAxis.low);
+  const places = rowPlaces(layer.rows.length, stage.yAxis.low, layer.words.length);
   ctx.save();
   ctx.font = font(tokens);
-  words(stage, shortened(stage, layer.verdict, stage.box.right - stage.box.left), stage.box.left, 8, { color: tokens.ink });
+  layer.words.forEach((told, i) => {
+    const text = shortened(stage, told, stage.box.right - stage.box.left);
+    words(stage, text, stage.box.left, 8 + LINE * i, { color: i === 0 ? tokens.ink : tokens.second });
+  });
   drawKey(stage, layer);
   layer.rows.forEach((name, i) => drawRow(stage, layer, i, name, places[i]!));
   drawAxis(stage);
   ctx.restore();
   for (const [key, values] of [
     ["h", layer.h], ["z", layer.z], ["raw_input", layer.raw], ["untrained", layer.untrained],
-    ["chance", layer.chance], ["ghost", layer.ghost],
+    ["chance", layer.chance], ["best", layer.best], ["ghost", layer.ghost],
   ] as const) {
     if (!values.some(known)) continue;
     stage.traces.push({
@@ -76,6 +83,7 @@ function drawRow(stage: Stage, layer: BarsLayer, i: number, name: string, place:
     ctx.fillRect(stage.x.to(0), y, Math.max(0.5, stage.x.to(value) - stage.x.to(0)), stage.y.to(top + place.bar) - y);
     ctx.globalAlpha = 1;
   }
+  drawBest(stage, layer.best[i], layer.h[i], place);
   drawGhost(stage, layer.ghost[i], place);
   tick(stage, layer.chance[i], place, { color: tokens.reference, dash: [1, 3], width: 1.5 });
   tick(stage, layer.raw[i], place, { color: tokens.ink, dash: [], width: 1.75, veil: true });
@@ -83,9 +91,11 @@ function drawRow(stage: Stage, layer: BarsLayer, i: number, name: string, place:
   const [h, z] = layer.said[i] ?? ["", ""];
   const right = stage.box.right - 2;
   const two = place.to - place.from >= TWO_LINES;
-  const width = two || z === "" ? 0 : stage.measure(z) + 6;
+  // In a narrow panel z has no room beside h: its bar says it, and the table.
+  const beside = !two && z !== "" && right - stage.x.to(1) >= stage.measure(h, true) + stage.measure(z) + 10;
+  const width = beside ? stage.measure(z) + 6 : 0;
   words(stage, h, right - width, two && z !== "" ? place.h + place.bar / 2 - 1 : middle, { color: tokens.ink, bold: true, end: true });
-  words(stage, z, right, two ? place.z + place.bar / 2 + 1 : middle, { color: tokens.second, end: true });
+  if (two || beside) words(stage, z, right, two ? place.z + place.bar / 2 + 1 : middle, { color: tokens.second, end: true });
 }
 
 interface TickLook {
@@ -129,6 +139,25 @@ function upright(stage: Stage, x: number, from: number, to: number, look: TickLo
   ctx.stroke();
 }
 
+/** The best so far: an open bar from where h ends now to where it ended then. */
+function drawBest(stage: Stage, best: number | null | undefined, now: number | null | undefined, place: RowPlace): void {
+  if (!known(best) || !known(now)) return;
+  const { ctx, tokens, ratio } = stage;
+  const from = stage.x.to(now);
+  const to = crisp(stage.x.to(best), ratio);
+  const top = crisp(stage.y.to(place.h), ratio);
+  const low = crisp(stage.y.to(place.h + place.bar), ratio);
+  ctx.strokeStyle = tokens.second;
+  ctx.lineWidth = 1;
+  ctx.setLineDash([]);
+  ctx.beginPath();
+  ctx.moveTo(from, top);
+  ctx.lineTo(to, top);
+  ctx.lineTo(to, low);
+  ctx.lineTo(from, low);
+  ctx.stroke();
+}
+
 /** h of another run: a line along the bar, and a tick where it ends. */
 function drawGhost(stage: Stage, value: number | null | undefined, place: RowPlace): void {
   if (!known(value)) return;
@@ -146,25 +175,36 @@ function drawGhost(stage: Stage, value: number | null | undefined, place: RowPla
 
 function drawKey(stage: Stage, layer: BarsLayer): void {
   const { ctx, tokens } = stage;
-  const y = stage.y.to(24);
+  const at = 24 + LINE * (layer.words.length - 1);
+  const y = stage.y.to(at);
   let x = stage.box.left + 4;
+  const right = stage.box.right - 46;
   const entries: [string, TickLook][] = [];
   if (layer.chance.some(known)) entries.push(["chance", { color: tokens.reference, dash: [1, 3], width: 1.5 }]);
   if (layer.raw.some(known)) entries.push(["raw input", { color: tokens.ink, dash: [], width: 1.75 }]);
   if (layer.untrained.some(known)) entries.push([layer.first, { color: tokens.ink, dash: [4, 2], width: 1.5, ring: true }]);
-  for (const [name, look] of entries) {
+  for (const [whole, look] of entries) {
+    const name = shortened(stage, whole, right - x - 12);
+    if (name === "") continue;
     upright(stage, crisp(x, stage.ratio), y - 5, y + 5, look);
-    words(stage, name, x + 6, 24, { color: tokens.second });
+    words(stage, name, x + 6, at, { color: tokens.second });
     x += stage.measure(name) + 22;
   }
-  const right = stage.box.right - 46;
   for (const [name, back, opacity] of [["h", 30, 1], ["z", 8, LIGHT]] as const) {
     const end = stage.box.right - back;
-    words(stage, name, end, 24, { color: tokens.second });
+    words(stage, name, end, at, { color: tokens.second });
     ctx.globalAlpha = opacity;
     ctx.fillStyle = tokens.second;
     ctx.fillRect(end - 11, y - 4, 8, 8);
     ctx.globalAlpha = 1;
+  }
+  if (layer.best.some(known) && right - x >= stage.measure("best") + 14) {
+    ctx.strokeStyle = tokens.second;
+    ctx.lineWidth = 1;
+    ctx.setLineDash([]);
+    ctx.strokeRect(crisp(x - 2, stage.ratio), crisp(y - 4, stage.ratio), 8, 8);
+    words(stage, "best", x + 11, at, { color: tokens.second });
+    x += stage.measure("best") + 27;
   }
   if (layer.ghost_name === "") return;
   const name = shortened(stage, layer.ghost_name, right - x - 24);
@@ -175,7 +215,7 @@ function drawKey(stage: Stage, layer: BarsLayer): void {
   ctx.moveTo(x - 2, y);
   ctx.lineTo(x + 9, y);
   ctx.stroke();
-  words(stage, name, x + 13, 24, { color: tokens.second });
+  words(stage, name, x + 13, at, { color: tokens.second });
 }
 
 function drawAxis(stage: Stage): void {

@@ -12,7 +12,7 @@ class Bars:
     """One row per probe: a bar for h and one for z, and ticks for what they have to beat. None is not drawn.
 
     Its plot is bare and holds everything: x is the accuracy, with room left of 0 for names and right of 1 for values;
-    y counts px from the top at the usual height: a line of words, a line for the key, the rows, the axis.
+    y counts px from the top at the usual height: the lines of words, a line for the key, the rows, the axis.
     """
 
     key: str
@@ -24,14 +24,16 @@ class Bars:
     untrained: tuple[float | None, ...]
     """The same probe on the untrained encoder."""
     chance: tuple[float | None, ...]
+    best: tuple[float | None, ...] = ()
+    """h at its best so far, drawn as an open bar behind a shorter one; () for none."""
     ghost: tuple[float | None, ...] = ()
     """h of the run it is compared with; () for none."""
     said: tuple[tuple[str, str], ...] = ()
     """h and z of each row in words; "" for what is not known."""
     main: int = 0
     """So many rows, from the top, are those of the main factor."""
-    verdict: str = ""
-    """One line over all: what the numbers say."""
+    words: tuple[str, ...] = ("",)
+    """Lines over all: what the numbers say."""
     first: str = "untrained encoder"
     """What the tick with the ring is called."""
     ghost_name: str = ""
