@@ -34,6 +34,14 @@ SMALLER = {
         "STEPS = 300": "STEPS = 3",
         "bare.start(steps=STEPS)": "bare.start(steps=STEPS).wait()",
     },
+    "05_has_it_collapsed.ipynb": {
+        "BEFORE, AFTER = 150, 250  # steps until a switch is turned, and from then on": "BEFORE, AFTER = 3, 3",
+    },
+    "06_the_feature_it_dropped.ipynb": {
+        "STEPS = 300": "STEPS = 3",
+        "run.start(steps=STEPS)": "run.start(steps=STEPS).wait()",
+        "cured.start(steps=STEPS)": "cured.start(steps=STEPS).wait()",
+    },
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SLIDERS = {"03_one_batch_thirty_losses.ipynb": 1}
@@ -167,3 +175,44 @@ def test_the_fourth_notebook_asks_all_losses_about_one_batch() -> None:
     assert sum(len(line.split()) >= 4 for line in values[:45]) >= 35
     (apart,) = [line for line in lines if line.startswith("largest difference between the InfoNCE gradient")]
     assert float(apart.split()[-1]) < 1e-12
+
+
+def test_the_sixth_notebook_causes_four_collapses_and_says_which_number_saw_them() -> None:
+    made = executed("05_has_it_collapsed.ipynb")
+    source = "".join(cell.source for cell in made.cells)
+    for switch in ('predictor="off", stop_gradient="off"', "covariance=0", "weight=1", 'sinkhorn="off"'):
+        assert f".set({switch})" in source, switch
+    said = "".join(output_text(cell) for cell in made.cells)
+    assert said.count("you said") == 5
+    counted = {"spread": 5, "rank centred": 5, "kNN": 4, "sub-class": 1, "between": 1, "std": 1, "used": 2, "class": 1}
+    rows = [line for line in said.splitlines() if line[:16].strip() in counted and line[16:25].strip()[-3:-2] == "."]
+    for name, times in counted.items():
+        mine = [line for line in rows if line[:16].strip() == name]
+        assert len(mine) == times, name
+        for line in mine:
+            before, after = (float(line[start : start + 9]) for start in (16, 25))
+            assert 0 <= before < 33
+            assert 0 <= after < 33
+            assert line[37:45].strip() in ("rises", "falls", "stays")
+    (ends,) = [line for line in said.splitlines() if line.split()[:1] == ["everything"]]
+    assert ends.split() == ["everything", "directions", "inside", "a", "class", "prototypes", "prototypes,", "early"]
+    grid = said.splitlines()[said.splitlines().index(ends) + 1 :][:11]
+    assert sum(line.count("saw it") + line.count("missed it") for line in grid) == 37
+
+
+def test_the_seventh_notebook_doses_bits_and_asks_after_the_digit() -> None:
+    made = executed("06_the_feature_it_dropped.ipynb")
+    said = "".join(output_text(cell) for cell in made.cells)
+    for words in (
+        "digit with 8 bits: ", "the lower temperature takes: ", "the loss goes: ", "digit at h, trained: ",
+        "digit at z, trained: ", "stage one: ", "information that the clusters share with the bits",
+    ):  # fmt: skip
+        assert said.count(words) == 1, words
+    assert said.count("\ndigit: ") == 2
+    kept = [line.split()[-6:] for line in said.splitlines() if line.startswith("  digit, kNN at z")]
+    assert len(kept) == 4
+    assert len(kept[0]) == len(kept[1]) == 6, "six doses at each of two temperatures"
+    table = [line for line in said.splitlines() if line.startswith(("stage one ", "stage two ", "both "))]
+    assert len(table) == 3
+    for line in table:
+        assert all(0 <= float(number) <= 1 for number in line.split()[-3:]), line
