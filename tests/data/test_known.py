@@ -21,6 +21,7 @@ from vergence.data import (
     two_towers,
     two_towers_words,
 )
+from vergence.data.known import check_amount
 
 MADE = {
     "latent_factors": lambda **more: latent_factors(**{"n": 200, **more}),
@@ -162,3 +163,14 @@ def test_views_refuse_what_they_do_not_know():
         views(torch.zeros(4, 8), generator())
     with pytest.raises(errors.ArgumentError, match=r"strength is 1\.5\. It is a number, from 0 to 1"):
         views.strength = 1.5
+
+
+def test_numbers_of_numpy_are_amounts():
+    assert check_amount("made", "noise", np.float32(0.5), "any") == check_amount("made", "noise", 0.5, "any")
+    assert check_amount("made", "noise", np.int64(2), "any") == 2
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_seed_that_no_generator_takes_is_refused(name):
+    with pytest.raises(errors.ArgumentError, match=r"seed is .*At most 4,611,686,018,427,387,904 is possible"):
+        MADE[name](seed=2**70)

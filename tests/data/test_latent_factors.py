@@ -96,3 +96,9 @@ def test_the_knobs_of_difficulty():
 def test_numbers_outside_their_range_are_refused(more, words):
     with pytest.raises(errors.ArgumentError, match=words):
         latent_factors(**more)
+
+
+def test_a_subclass_that_cannot_be_seen_is_not_shared():
+    truth = latent_factors(64, separation=0).truth
+    assert "subclass" in truth.nuisance
+    assert "subclass" not in truth.shared

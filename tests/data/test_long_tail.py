@@ -161,3 +161,24 @@ def test_a_run_trains_on_it():
     )
     run.start(steps=3)
     assert run.steps_done == 3
+
+
+def test_a_copy_whose_original_was_left_out_shows_the_first_that_stayed():
+    made = long_tail(planted_duplicates((rows(200), torch.arange(200) % 4), 0.5), 20)
+    of, there = made.truth.factors["copy of"], torch.arange(len(made))
+    items = made.pair(there, generator())[0]
+    assert torch.equal(items[of], items)
+    assert torch.equal(of[of], of)
+    assert len(of.unique()) == len(items.unique(dim=0))
+    assert made.truth.knobs["copies"] == int((of != there).sum())
+    # An original that stayed is the one that is shown, wherever it stands.
+    inside = made.inside.truth.factors["copy of"][made.kept]
+    stayed = torch.isin(inside, made.kept)
+    assert torch.equal(made.kept[of][stayed], inside[stayed])
+
+
+def test_copies_change_how_many_a_class_has():
+    made = planted_duplicates(long_tail(digits(), 20), 0.5)
+    assert torch.equal(made.truth.factors["class size"], counts(made)[made.labels])
+    there = counts(made)
+    assert made.truth.knobs["realised"] == int(there.max()) / int(there.min())

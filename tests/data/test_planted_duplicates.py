@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 import vergence as vg
 from tests.data.wrapping import EVERY, classes, generator, images, rows
 from vergence import errors
-from vergence.data import Source, digits, emoji, latent_factors, paired, planted_duplicates, rand_bits, source
+from vergence.data import (
+    Source,
+    digits,
+    emoji,
+    latent_factors,
+    paired,
+    planted_duplicates,
+    rand_bits,
+    source,
+    two_towers,
+)
 
 
 def everything(made):
@@ -187,3 +197,34 @@ def test_a_run_trains_on_it():
     )
     run.start(steps=3)
     assert run.steps_done == 3
+
+
+def test_copies_of_copies_are_copies_of_the_first():
+    inside = planted_duplicates(rows(400), 0.3, noise=0.2, seed=1)
+    made = planted_duplicates(inside, 0.3, seed=2)
+    of, there = made.truth.factors["copy of"], torch.arange(400)
+    assert torch.equal(of[of], of)
+    assert made.truth.knobs["copies"] == int((of != there).sum()) > inside.truth.knobs["copies"]
+    assert (made.truth.knobs["noise"], made.truth.knobs["noise inside"]) == (0, 0.2)
+    assert made.truth.knobs["copies inside"] == inside.truth.knobs["copies"] == 120
+    exact = planted_duplicates(planted_duplicates(rows(400), 0.3, seed=1), 0.3, seed=2)
+    assert torch.equal(exact.truth.factors["copy of"], of)
+    items = everything(exact)
+    assert torch.equal(items[of], items)
+    assert len(of.unique()) == len(items.unique(dim=0))
+
+
+def test_noise_falls_on_the_first_kind_alone_where_both_have_one_shape():
+    made = planted_duplicates(two_towers(n=64), 0.5, noise=0.5)
+    first, second = made.pair(torch.arange(64), generator())
+    assert torch.equal(second, made.seconds)
+    assert not torch.equal(first, made.inside.pair(made.truth.factors["copy of"], generator())[0])
+    assert rand_bits(made, bits=2).two_kinds
+    assert not planted_duplicates(rows(), 0.5).two_kinds
+
+
+def test_a_seed_has_an_end():
+    assert planted_duplicates(rows(), seed=2**62).reference(20)[0].shape == (20, 5)
+    for seed in (-1, 2**70, 1.5):
+        with pytest.raises(errors.ArgumentError, match="planted_duplicates: seed is"):
+            planted_duplicates(rows(), seed=seed)

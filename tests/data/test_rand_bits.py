@@ -372,3 +372,8 @@ def test_words_views_leave_bits_alone():
     made = rand_bits(emoji_words(width=32), bits=4)
     words = vg.views.Spare(Words(1.0), 4)(made.pair(torch.arange(50), generator())[1], generator())
     assert words[:, 32:].any()
+
+
+def test_bits_around_bits_are_counted_with_them():
+    knobs = rand_bits(rand_bits(rows(), bits=3), bits=2, amplitude=2.0).truth.knobs
+    assert (knobs["bits"], knobs["bits inside"], knobs["amplitude"]) == (5, 3, 2)

@@ -23,8 +23,10 @@ def test_views_keep_the_signal_and_disturb_the_rest():
     agreement = both[torch.arange(16), torch.arange(16) + 16]
     assert torch.allclose(agreement, torch.tensor([1.0] * 8 + [1 / 1.25] * 8), atol=0.03)
     assert torch.equal(made.truth.factors["noisy 3"], x[:, 10])
-    assert made.truth.shared == tuple(f"signal {axis}" for axis in range(1, 9))
-    assert made.truth.nuisance == tuple(f"noisy {axis}" for axis in range(1, 9))
+    clear, noisy = (tuple(f"{kind} {axis}" for axis in range(1, 9)) for kind in ("signal", "noisy"))
+    assert (made.truth.shared, made.truth.nuisance) == ((*clear, *noisy), ()), "as much signal as noise, or more"
+    drowned = signal_noise(1.0, n=50).truth
+    assert (drowned.shared, drowned.nuisance) == (clear, noisy)
 
 
 def test_without_noise_every_axis_is_shared():

@@ -76,3 +76,8 @@ def test_views_add_noise_of_the_size_asked_for():
 def test_numbers_outside_their_range_are_refused(more, words):
     with pytest.raises(errors.ArgumentError, match=words):
         subclasses(**more)
+
+
+def test_subclasses_that_cannot_be_told_apart_are_not_shared():
+    truth = subclasses(0, n=64).truth
+    assert (truth.shared, truth.nuisance) == (("class",), ("subclass",))

@@ -97,3 +97,18 @@ def test_words_say_what_they_are_asked_to():
 def test_what_cannot_be_is_refused(call, kind, words):
     with pytest.raises(kind, match=words):
         call()
+
+
+def test_words_that_say_the_shape_say_the_colour_where_one_tells_the_other():
+    for says in ("shape", "colour"):
+        for correlation, shared in ((1.0, ("shape", "colour")), (0.4, (says,))):
+            truth = two_towers_words((says,), n=20, correlation=correlation).truth
+            assert truth.shared == shared
+            assert {*truth.nuisance} == {"shape", "texture", "colour"} - {*shared}
+    assert two_towers_words(("shape",), n=20, correlation=1.0, saturation=0.0).truth.shared == ("shape",)
+
+
+def test_what_says_must_be_names_each_once():
+    for says, words in ((5, "says is 5. Give names"), (("shape", "shape"), "name each one time")):
+        with pytest.raises(errors.ArgumentError, match=words):
+            two_towers_words(says, n=20)

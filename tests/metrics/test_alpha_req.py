@@ -102,6 +102,15 @@ class TestRange:
             with pytest.raises(ArgumentError, match="there is no exponent"):
                 float(none)
 
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    @pytest.mark.parametrize("large", [300, 3000])
+    def test_one_large_column_does_not_hide_the_others(self, dtype: torch.dtype, large: float) -> None:
+        z = random_batch(256, 16, 3)[0].double()
+        z[..., 3] += large
+        found, expected = alpha_req(z.to(dtype), first=1), alpha_req(z, first=1)
+        assert found.last >= 15
+        assert float(found) == pytest.approx(float(expected), abs=0.05)
+
     def test_no_power_law_is_seen_by_the_fit(self) -> None:
         values = torch.cat([torch.ones(40), torch.full((80,), 1e-3)]).double()
         rows = torch.diag(values.sqrt())

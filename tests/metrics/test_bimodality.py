@@ -113,6 +113,31 @@ class TestPlantedNoise:
         a, b, _ = planted(512, 32, 0.3, noise=8.0)
         assert not bimodality(a, b).two
 
+    @pytest.mark.parametrize("copies", [1, 20, 150])
+    def test_copies_do_not_take_a_heap_of_the_fit(self, copies: int) -> None:
+        a, b, wrong = planted(512, 64, 0.1)
+        b[-copies:] = a[-copies:]
+        found = bimodality(a, b)
+        assert (found.identical, found.pairs, found.two) == (copies, 512, True)
+        assert found.share_low == pytest.approx(float(wrong.double().mean()), abs=0.01)
+        assert found.of_low is not None
+        assert float(((found.of_low > 0.5) == wrong).double().mean()) > 0.99
+        assert bool((found.of_low[-copies:] == 0).all())
+
+    @pytest.mark.parametrize("copies", [1, 10, 200])
+    def test_copies_beside_one_heap_raise_no_alarm(self, copies: int) -> None:
+        a, b, _ = planted(512, 64, 0)
+        b[:copies] = a[:copies]
+        assert not bimodality(a, b).two
+
+    def test_copies_that_are_the_rule_are_the_upper_heap(self) -> None:
+        a, _, _ = planted(512, 64, 0)
+        b = a.clone()
+        b[:51] = torch.randn(51, 64, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+        found = bimodality(a, b)
+        assert (found.identical, found.two) == (461, True)
+        assert found.share_low == pytest.approx(51 / 512, abs=1e-3)
+
     def test_collapse_and_an_untrained_encoder_are_one_heap(self) -> None:
         flat = torch.ones(40, 8)
         found = bimodality(flat, flat)

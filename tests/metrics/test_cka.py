@@ -62,6 +62,14 @@ class TestValue:
         assert linear_cka(scale * a, b) == pytest.approx(0.9601336684, abs=1e-9)
         assert linear_cka((1e-30 * a).float(), b) == pytest.approx(0.9601336684, abs=1e-6)
 
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    @pytest.mark.parametrize("large", [300, 3000])
+    def test_one_large_column_does_not_hide_the_others(self, dtype: torch.dtype, large: float) -> None:
+        z = random_batch(64, 16, 3)[0].double()
+        z[..., 3] += large
+        other = z + 0.3 * random_batch(64, 16, 9)[0].double()
+        assert cka(z.to(dtype), other.to(dtype)).unbiased == pytest.approx(cka(z, other).unbiased, abs=0.02)
+
 
 class TestSeenAndMissed:
     def test_sees_rows_that_have_lost_their_partners(self) -> None:

@@ -257,6 +257,26 @@ class TestRest:
         assert found.cka.unbiased == pytest.approx(linear_cka(rows.half(), rows))
         assert accuracies(found)[1] > 0.9
 
+    @pytest.mark.parametrize("kind", ["unlabelled", "one class", "one row of each"])
+    def test_labels_that_cannot_be_probed_leave_the_rest(self, kind: str) -> None:
+        rows, _ = clouds(40)
+        labels = {"unlabelled": torch.full((40,), -1), "one class": torch.zeros(40).long()}.get(kind, torch.arange(40))
+        found, plain = drift(rows, rows + 0.1, labels), drift(rows, rows + 0.1)
+        assert (found.before, found.old, found.refitted, found.lost, found.hidden) == (None,) * 5
+        assert "classes have two rows to learn from" in str(found.without) or "classes has two" in str(found.without)
+        assert plain.without is None
+        assert found.overlap == plain.overlap
+        assert found.cka.unbiased == plain.cka.unbiased
+        assert found.residual_linear is not None
+
+    def test_one_group_has_no_held_out_rows(self) -> None:
+        rows, labels = clouds(40)
+        for values in (labels, None):
+            found = drift(rows, rows, values, groups=torch.zeros(40).long())
+            assert (found.before, found.residual_linear, found.residual_floor) == (None, None, None)
+            assert found.size == pytest.approx(1)
+            assert found.overlap == 1.0
+
     def test_refuses(self) -> None:
         rows, labels = clouds(40)
         with pytest.raises(TooFewRows, match=r"drift: before has 7 rows, 8 are needed"):
@@ -269,8 +289,6 @@ class TestRest:
             drift(rows, rows, labels[:39])
         with pytest.raises(ShapeError, match=r"drift: groups has dtype"):
             drift(rows, rows, labels, groups=labels.double())
-        with pytest.raises(TooFewRows, match=r"drift: 0 of 40 classes have two rows to learn from"):
-            drift(rows, rows, torch.arange(40))
         with pytest.raises(
             TooFewRows, match=r"drift: 0 of 40 rows are neither zero nor NaN or infinity .* 8 are needed"
         ):

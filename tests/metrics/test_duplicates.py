@@ -111,6 +111,58 @@ class TestPlantedCopies:
         assert duplicates(x).redundant == 0
 
 
+class TestExtremes:
+    @pytest.mark.parametrize("size", [1e6, 1e12, 1e30])
+    def test_one_huge_sample_makes_no_copies_of_the_others(self, size: float) -> None:
+        plain = planted(60, 5, shape=(10,))
+        x = plain.clone()
+        x[30] = size
+        for views_ in ((x,), (x, x + 1e-3)):
+            found = duplicates(*views_, near=0.15)
+            assert (found.groups, found.redundant) == (5, 5)
+            assert found.median == pytest.approx(duplicates(plain).median, rel=0.1)
+            assert float(found.nearest[30]) > 1e4
+            assert found.pairs.found == 5
+
+    def test_two_huge_samples_are_copies_where_they_are_equal_only(self) -> None:
+        x = planted(100, 0, shape=(10,)).double()
+        x[3], x[4] = 1e30, 2e30
+        assert duplicates(x).redundant == 0
+        x[4] = x[3]
+        assert duplicates(x).redundant == 1
+
+    @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+    @pytest.mark.parametrize("scale", [2.0**-100, 1e19, 1e30])
+    def test_the_unit_does_not_matter(self, scale: float, dtype: torch.dtype) -> None:
+        x = planted(40, 6, 0.01, shape=(8,)).to(dtype)
+        plain, other = duplicates(x), duplicates(scale * x)
+        assert other.nearest.tolist() == pytest.approx(plain.nearest.tolist(), abs=1e-5)
+        assert other.pairs.score.tolist() == pytest.approx(plain.pairs.score.tolist(), abs=1e-5)
+
+    @pytest.mark.parametrize(("scale", "shift"), [(1e-300, 0.0), (1e300, 0.0), (1.0, 1e9)])
+    def test_double_precision_is_not_given_up(self, scale: float, shift: float) -> None:
+        x = planted(40, 6, 0.01, shape=(8,)).double()
+        plain, other = duplicates(x), duplicates(scale * x + shift)
+        assert other.nearest.tolist() == pytest.approx(plain.nearest.tolist(), abs=1e-5)
+        assert other.redundant == plain.redundant == 6
+
+    def test_many_blank_samples_are_copies_and_the_few_others_are_not(self) -> None:
+        x = torch.zeros(100, 9)
+        x[:8] = planted(8, 0, shape=(9,))
+        found = duplicates(x)
+        assert (found.groups, found.redundant, found.largest) == (1, 91, 92)
+        x[1:8] = 0
+        assert duplicates(x).redundant == 98
+
+    def test_where_the_usual_ones_are_one_group_the_others_count(self) -> None:
+        x = planted(30, 0, shape=(4,))
+        x[29] += 50
+        ids = (torch.arange(30) == 29).long()
+        found = duplicates(x, positives=(ids,))
+        assert float(found.nearest[0]) == pytest.approx(1, abs=0.1)
+        assert found.pairs.of == 29
+
+
 def test_points_in_a_plane_are_near_without_being_copies() -> None:
     x = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))
     found = duplicates(x)

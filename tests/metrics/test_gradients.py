@@ -83,6 +83,15 @@ class TestNumbers:
         assert found["encoder"].share == pytest.approx(expected["encoder"].share, rel=1e-4)
         assert found.norm == pytest.approx(expected.norm * scale, rel=1e-4)  # type: ignore[operator]
 
+    @pytest.mark.parametrize("scale", [1e-200, 1e200])
+    def test_gradients_at_the_ends_of_double_precision(self, scale: float) -> None:
+        plain, other = backward(Model()), backward(Model()).double()
+        for p in other.parameters():
+            p.grad = p.grad.double() * scale  # type: ignore[union-attr]
+        found, expected = gradients(named_parts(other)), gradients(named_parts(plain))
+        assert found.norm == pytest.approx(scale * expected.norm, rel=1e-5)  # type: ignore[operator]
+        assert found["encoder"].share == pytest.approx(expected["encoder"].share, rel=1e-5)
+
     def test_a_scale_leaves_shares_alone(self) -> None:
         scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
         model = Model()
@@ -181,6 +190,26 @@ class TestNamedParts:
             "encoder", "encoder.0", "encoder.1", "projector",
         ]  # fmt: skip
         assert list(named_parts(encoder, projector=nn.ReLU())) == ["encoder", "encoder.0", "encoder.1"]
+
+    def test_what_the_model_holds_itself_is_a_part(self) -> None:
+        model = Model()
+        model.logit_scale = nn.Parameter(torch.tensor(2.0))
+        (model.logit_scale * backward(model)(torch.ones(4, 6)).square().mean()).backward()
+        given = [*model.encoder.parameters(), *model.projector.parameters()]
+        found = gradients(named_parts(model), optimiser=torch.optim.SGD(given, lr=0.1))
+        assert [part.name for part in found.parts] == ["encoder", "encoder.0", "encoder.2", "projector", "own"]
+        assert found.norm == pytest.approx(slow.norm(model), rel=1e-6)
+        assert (found.outside, found.outside_count) == (("own.logit_scale",), 1)
+        assert found["own"].norm == pytest.approx(float(model.logit_scale.grad))  # type: ignore[arg-type]
+
+    def test_a_child_of_the_same_name_and_a_parameter_of_a_child(self) -> None:
+        model = Model()
+        model.own = nn.Linear(2, 2)
+        model.scale = nn.Parameter(torch.ones(()))
+        model.weight = model.projector.weight
+        parts = named_parts(model)
+        assert list(parts)[-2:] == ["own", "own_"]
+        assert [name for name, _ in parts["own_"].named_parameters()] == ["scale"]
 
     def test_wrappers_come_off(self) -> None:
         model = nn.DataParallel(Model())

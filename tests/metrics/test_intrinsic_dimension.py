@@ -157,6 +157,21 @@ class TestDuplicates:
         pairs = torch.cat([base, base + 1e-9 * cloud(3, 100, seed=1)])
         assert two_nn(pairs) == pytest.approx(slow.two_nn(pairs), rel=1e-4)
 
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    @pytest.mark.parametrize("large", [300, 3000])
+    def test_one_large_column_does_not_hide_the_others(self, dtype: torch.dtype, large: float) -> None:
+        z = cloud(16, 256)
+        z[..., 3] += large
+        found = intrinsic_dimension(z.to(dtype))
+        assert found.duplicates == 0
+        assert float(found) == pytest.approx(two_nn(z), rel=0.1)
+
+    @pytest.mark.parametrize("size", [1e300, 1e-300])
+    def test_any_size_of_numbers(self, size: float) -> None:
+        z = cloud(4, 100)
+        assert float(intrinsic_dimension(z * size)) == pytest.approx(two_nn(z))
+        assert two_nn(z * size) == pytest.approx(two_nn(z))
+
 
 class TestNull:
     @pytest.mark.parametrize(("batch", "dim"), [(60, 3), (300, 32), (800, 10)])
@@ -173,12 +188,18 @@ class TestNull:
             [9.5, 37, 56], rel=0.02
         )
 
+    def test_of_as_few_rows_as_are_measured(self) -> None:
+        z = cloud(5, 21)
+        null = intrinsic_dimension(torch.cat([z, z[:10]])).null
+        assert null is not None
+        assert null == intrinsic_dimension_null(21, z.shape[1])
+
     def test_it_is_kept(self) -> None:
         assert intrinsic_dimension_null(60, 3) is intrinsic_dimension_null(60, 3)
 
     def test_refuses(self) -> None:
-        with pytest.raises(ArgumentError, match="batch is 21"):
-            intrinsic_dimension_null(21, 3)
+        with pytest.raises(ArgumentError, match="batch is 20"):
+            intrinsic_dimension_null(20, 3)
 
 
 class TestInput:

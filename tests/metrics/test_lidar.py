@@ -191,6 +191,20 @@ class TestEnds:
             assert (found.rank, found.rank_as_given) == (0, 0)
             assert not found.eigenvalues.any()
 
+    @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+    @pytest.mark.parametrize("large", [300, 3000])
+    def test_one_large_column_does_not_hide_the_others(self, dtype: torch.dtype, large: float) -> None:
+        z = grouped(64, 4, 16, rank=16, noise=0.2)
+        z[..., 3] += large
+        assert lidar(z.to(dtype)).rank == pytest.approx(float(lidar(z)), abs=1)
+
+    @pytest.mark.parametrize("size", [1e300, 1e-300])
+    def test_any_size_of_numbers(self, size: float) -> None:
+        z = grouped(64, 3, 8, rank=8, noise=0.2)
+        found = lidar(z * size)
+        assert found.within == pytest.approx(lidar(z).within)
+        assert found.rank == (pytest.approx(lidar(z * 1e10).rank) if size > 1 else 0)
+
     def test_directions_in_which_views_differ_more_count_less(self) -> None:
         """The difference to a plain rank: a direction that every view draws anew is noise here."""
         z = grouped(300, 10, 16, rank=4, noise=0.05)
@@ -220,6 +234,12 @@ class TestInput:
         broken = z.clone()
         broken[0, 0, 2] = math.nan
         assert lidar(broken).rows_left_out == 1
+
+    def test_a_view_that_is_not_finite_is_named(self) -> None:
+        z = grouped(20, 2, 4, rank=4, noise=0.2)
+        z[:, 1] = math.nan
+        with pytest.raises(TooFewRows, match=r"20 of 40 rows are not finite .* 0 images with two views"):
+            lidar(z)
 
     def test_a_row_of_zeros_is_a_row(self) -> None:
         z = grouped(20, 3, 5, rank=5, noise=0.1)

@@ -115,6 +115,12 @@ class TestWhatItSees:
         assert faint.lowest is not None
         assert faint.lowest < -4
 
+    @pytest.mark.parametrize("size", [1e300, 1e-300])
+    @pytest.mark.parametrize("of", ["sphere", "columns"])
+    def test_any_size_of_numbers(self, size: float, of: str) -> None:
+        z = even(64, 8).double()
+        assert float(marginal_entropy(z * size, of=of)) == pytest.approx(float(marginal_entropy(z, of=of)), abs=1e-6)
+
     def test_a_coordinate_dead_in_one_view_only(self) -> None:
         a, b = even(100, 6), even(100, 6, 1)
         b[:, 2] = 0
@@ -144,7 +150,7 @@ class TestWhatItSees:
 
 class TestNull:
     @pytest.mark.parametrize(
-        ("batch", "dim"), [(5, 3), (20, 300), (64, 16), (256, 128), (1000, 2), (9000, 8), (300, 700)]
+        ("batch", "dim"), [(5, 3), (20, 300), (64, 16), (256, 128), (1000, 2), (9000, 8), (300, 700), (63, 2000)]
     )
     @pytest.mark.parametrize("of", ["sphere", "columns"])
     def test_it_is_what_even_rows_read(self, batch: int, dim: int, of: str) -> None:

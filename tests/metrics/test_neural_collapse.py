@@ -189,6 +189,25 @@ def test_blind_to_order_rotation_shift_and_scale() -> None:
         assert other.nc2_angle == pytest.approx(plain.nc2_angle)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e160, 1e300])
+def test_the_unit_of_the_rows_does_not_matter(scale: float) -> None:
+    a, _ = random_batch(30, 6, seed=3)
+    labels, weights = torch.arange(30) % 4, torch.randn(4, 6, generator=torch.Generator().manual_seed(0)).double()
+    plain = neural_collapse(a, labels, classifier=weights)
+    other = neural_collapse(scale * a, labels, classifier=scale * weights, predictions=labels)
+    for name in ("nc1", "within_over_between", "nc2_norm", "nc2_angle", "nc3", "nearest_mean", "mean_directions"):
+        assert getattr(other, name) == pytest.approx(getattr(plain, name))
+    assert plain.chance_nc1 is not None
+    assert other.chance_nc1 is not None
+    assert other.chance_nc1.high == pytest.approx(plain.chance_nc1.high)
+
+
+def test_a_prediction_that_is_not_finite_is_none() -> None:
+    a, _ = random_batch(30, 6, seed=3)
+    with pytest.raises(NotFinite, match="classifier"):
+        neural_collapse(1e200 * a, torch.arange(30) % 4, classifier=1e200 * torch.eye(4, 6).double())
+
+
 Z, L = torch.randn(8, 4, generator=torch.Generator().manual_seed(0)), torch.arange(8) // 2
 REFUSED: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
     (Z[0], L, {}, ShapeError, r"z is \(4\)"),
@@ -201,6 +220,7 @@ REFUSED: list[tuple[Any, Any, dict[str, Any], type[Exception], str]] = [
     (Z, L, {"classifier": torch.zeros(4, 4)}, ZeroRows, "classifier is zero"),
     (Z, L, {"classifier": torch.full((4, 4), math.nan)}, NotFinite, "rows of classifier are not finite"),
     (Z, L, {"classifier": torch.ones(4, 4), "bias": torch.ones(3)}, ShapeError, r"bias is \(3\)"),
+    (Z, L, {"classifier": torch.ones(4, 4), "bias": torch.full((4,), math.nan)}, NotFinite, "rows of bias are not"),
     (Z, L, {"predictions": L[:3]}, ShapeError, r"predictions is \(3\)"),
     (Z, L, {"shuffles": -1}, ArgumentError, "shuffles is -1"),
 ]

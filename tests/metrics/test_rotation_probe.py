@@ -102,6 +102,18 @@ class TestNothingMoves:
             rotation_probe(net, noise())
         assert net.training
 
+    def test_whole_numbers_where_the_encoder_takes_them(self) -> None:
+        images = (digits() * 16).round().clamp(0, 255).to(torch.uint8)
+        assert len(images.unique()) > 8
+        seen: list[torch.dtype] = []
+
+        def takes_bytes(x: Tensor) -> Tensor:
+            seen.append(x.dtype)
+            return pixels(x.double() / 255)
+
+        assert rotation_probe(takes_bytes, images).accuracy == rotation_probe(pixels, images.double() / 255).accuracy
+        assert set(seen) == {torch.uint8}
+
     def test_half_precision_weights(self) -> None:
         net = nn.Sequential(nn.Flatten(), nn.Linear(64, 16)).bfloat16()
         assert rotation_probe(net, digits(60)).accuracy > 0.3
@@ -137,8 +149,9 @@ class TestTheDoor:
             rotation_probe(pixels, images[..., :5])
         with pytest.raises(ShapeError, match=r"images is \(120, 1, 1, 6, 6\). .* one frame"):
             rotation_probe(pixels, images[:, None])
-        with pytest.raises(ShapeError, match=r"images has dtype torch.uint8. .* images.float\(\) / 255"):
-            rotation_probe(pixels, images.to(torch.uint8))
+        for encoder in (pixels, nn.Sequential(nn.Flatten(), nn.Linear(36, 4))):
+            with pytest.raises(ShapeError, match=r"images has dtype torch.uint8, and .* images.float\(\) / 255"):
+                rotation_probe(encoder, images.to(torch.uint8))
         with pytest.raises(ShapeError, match=r"the encoder returned \(120, 1, 6, 6\)"):
             rotation_probe(lambda x: x, images)
         with pytest.raises(TooFewRows, match=r"images has 5 items, 8 are needed"):

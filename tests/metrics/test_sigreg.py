@@ -161,6 +161,11 @@ class TestInput:
 
     def test_refuses(self) -> None:
         z = gaussian(20, 4)
+        for bad in (0.0, math.nan, math.inf):
+            directions = torch.eye(4)
+            directions[2, 2] = bad
+            with pytest.raises(ArgumentError, match=r"sigreg: 1 of 4 columns of directions are zero or not finite"):
+                sigreg(z, directions=directions)
         with pytest.raises(ShapeError, match=r"sigreg: directions is \(3, 3\) but the rows have 4 columns"):
             sigreg(z, directions=torch.eye(3))
         with pytest.raises(ArgumentError, match="slices is 0"):

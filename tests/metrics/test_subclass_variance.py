@@ -155,6 +155,26 @@ def test_rows_that_cannot_take_part_are_counted() -> None:
     assert found.between_share == pytest.approx(between / within)
 
 
+def test_a_sub_class_without_a_finite_row_divides_no_class() -> None:
+    z, labels, sub = clouds(0, 2, 1, rows=120)
+    broken = z.clone()
+    broken[(labels == 1) & (sub != 4)] = math.nan  # class 1 keeps one sub-class alone
+    found = subclass_variance(broken, labels, sub)
+    rest = labels != 1
+    plain = subclass_variance(z[rest], labels[rest], sub[rest])
+    assert found.between_share == pytest.approx(plain.between_share)
+    assert (found.classes, found.subclasses, found.rows) == (2, 8, 80)
+    assert (found.rows_left_out, found.unlabelled) == (30, 10)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-160, 1e160, 1e300])
+def test_the_unit_of_the_rows_does_not_matter(scale: float) -> None:
+    z, labels, sub = clouds(3, 2, 1, rows=60, dim=6)
+    plain, other = subclass_variance(z, labels, sub), subclass_variance(scale * z, labels, sub)
+    assert other.between_share == pytest.approx(plain.between_share)
+    assert other.within_share == pytest.approx(plain.within_share)
+
+
 Z, L = torch.randn(8, 4, generator=torch.Generator().manual_seed(0)), torch.arange(8) // 4
 S = torch.arange(8) // 2
 REFUSED: list[tuple[Any, Any, Any, dict[str, Any], type[Exception], str]] = [

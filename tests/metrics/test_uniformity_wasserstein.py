@@ -94,7 +94,8 @@ def test_it_moves_where_uniformity_barely_does() -> None:
 
 class TestNull:
     @pytest.mark.parametrize(
-        ("batch", "dim"), [(2, 5), (2, 1), (16, 128), (64, 64), (300, 96), (1024, 64), (256, 512), (9000, 6)]
+        ("batch", "dim"),
+        [(2, 5), (2, 1), (16, 128), (64, 64), (300, 96), (1024, 64), (256, 512), (9000, 6), (12000, 32)],
     )
     def test_it_is_what_even_rows_read(self, batch: int, dim: int) -> None:
         null = uniformity_wasserstein_null(batch, dim)

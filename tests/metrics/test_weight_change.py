@@ -128,6 +128,8 @@ def test_refuses_in_words() -> None:
     before = weight_sample({"encoder": layers()})
     with pytest.raises(UnknownName, match=r"there is no part in the sample 'encodr'. Did you mean 'encoder'"):
         weight_change({"encodr": layers()}, before)
+    with pytest.raises(ArgumentError, match=r"before is a dict. It must be a sample .* weight_sample\(modules\)"):
+        weight_change(layers(), {})  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match=r"most is 0"):
         weight_sample(layers(), most=0)
     with pytest.raises(ArgumentError, match=r"there is no parameter in model"):

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 
 from tests.reference.cosine import cosine, squared_distance
+from tests.reference.duplicates import usual
 
 Pair = tuple[float, int, int]
 
@@ -30,11 +31,11 @@ def chosen(
 
 
 def near(rows: Sequence[Sequence[float]], samples: Sequence[int], least: float) -> list[Pair]:
-    """Pairs of different samples nearer than `least` of the root mean squared distance between such."""
+    """Pairs of different samples nearer than `least` of the usual distance between such."""
     apart = {
         (i, j): squared_distance(rows[i], rows[j])
         for i, j in itertools.combinations(range(len(rows)), 2)
         if samples[i] != samples[j]
     }
-    usual = (sum(apart.values()) / len(apart)) ** 0.5
-    return sorted((d**0.5 / usual, i, j) for (i, j), d in apart.items() if d**0.5 / usual < least)
+    unit = usual(rows, samples)
+    return sorted((d**0.5 / unit, i, j) for (i, j), d in apart.items() if d**0.5 / unit < least)

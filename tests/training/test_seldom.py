@@ -128,6 +128,70 @@ def test_a_loop_that_hands_over_little_is_told_what_each_needs() -> None:
     assert texts(m.history, "failed") == []
 
 
+@pytest.mark.parametrize("objective", [None, vg.losses.NTXent(), nn.functional.mse_loss])
+def test_an_own_loop_without_a_reference_is_told_of_everything(objective: Any) -> None:
+    encoder = nn.Linear(8, 4)
+    m = vg.Monitor(encoder, objective=objective, save=False, every=1, measures="all")
+    for _ in range(10):
+        m.step(encoder(torch.randn(16, 8)), encoder(torch.randn(16, 8)))
+    missing = m.history.static["not_measured"]
+    assert set(CATALOGUE) - nouns(m.history) <= {name.partition("/")[0] for name in missing}
+    assert "none was handed over: reference=" in missing["cka"]
+    assert "DINO, iBOT" in missing["teacher"]
+    assert texts(m.history, "failed") == []
+
+
+def test_an_own_loop_that_does_not_say_what_the_loss_saw_is_told_so() -> None:
+    m = vg.Monitor(save=False, every=1, objective=vg.losses.DINO())
+    m.step(h=torch.randn(16, 4), loss=1.0)
+    assert "not known what the loss was called with" in m.history.static["not_measured"]["teacher/z"]
+
+
+def test_a_reference_set_that_is_too_small_is_told_apart_from_a_batch() -> None:
+    encoder = nn.Linear(8, 16)
+    m = vg.Monitor(encoder, reference=(torch.randn(7, 8), torch.arange(7)), save=False, every=1)
+    for _ in range(10):
+        z = encoder(torch.randn(16, 8))
+        m.step(z[:, :3], z[:, :3])
+    missing = m.history.static["not_measured"]
+    assert {"alpha_req/h", "drift/h", "intrinsic_dimension/h", "neural_collapse/h", "thresholds/h"} <= set(missing)
+    of_reference = [words for name, words in missing.items() if name.endswith("/h")]
+    assert all(words.endswith("Hand over a larger reference set.") for words in of_reference)
+    assert "drop_last" not in " ".join(of_reference)
+
+
+def test_a_layer_too_narrow_for_a_decay_is_told_what_can_be_done() -> None:
+    m = vg.Monitor(nn.Linear(8, 13), reference=torch.randn(40, 8), save=False, every=1)
+    for _ in range(10):
+        m.step(torch.randn(16, 4))
+    assert m.history.static["not_measured"]["alpha_req/h"].endswith("vg.metrics.alpha_req(rows, first=1).")
+
+
+def test_labels_that_cannot_be_probed_leave_the_rest_of_drift() -> None:
+    m = vg.Monitor(nn.Linear(8, 4), reference=(torch.randn(40, 8), torch.full((40,), -1)), save=False, every=1)
+    for _ in range(10):
+        m.step(torch.randn(16, 4))
+    assert m.history.last("drift/h/size") == pytest.approx(1)
+    assert "0 labelled rows" in m.history.static["not_measured"]["drift/h"]
+
+
+def test_why_there_are_no_duplicates_is_kept() -> None:
+    m = vg.Monitor(nn.Linear(8, 4), reference=torch.full((12, 8), float("nan")), save=False, every=1)
+    for _ in range(30):
+        m.step(torch.randn(16, 4), torch.randn(16, 4))
+    assert "0 of 12 samples are finite" in m.history.static["not_measured"]["duplicates"]
+
+
+def test_with_every_bands_come_with_what_they_belong_to() -> None:
+    encoder = nn.Linear(8, 16)
+    m = vg.Monitor(encoder, reference=torch.randn(40, 8), save=False, every=3)
+    for _ in range(30):
+        m.step(torch.randn(16, 4), torch.randn(16, 4))
+    for key in ("uniformity_wasserstein/h/distance", "cka/h/first"):
+        assert list(m.history.scalar(f"{key}_null_low").steps) == [30]
+    assert m.history.scalar("ordering/z/auc_anchor_null_low").steps[0] == 1
+
+
 @pytest.mark.parametrize("bad", ["nan", "zero", "short", "text"])
 def test_bad_steps_are_no_accidents(bad: str) -> None:
     z = {
@@ -154,9 +218,9 @@ def test_what_cannot_be_measured_now_may_be_later() -> None:
 
 def test_what_never_can_be_is_not_tried_again() -> None:
     seldom = Seldom(Setup(), "all")
-    assert "teacher/z" in seldom.names(("z",), None, calls=True)
+    assert "teacher/z" in seldom.names(("z",), None)
     seldom.make("teacher/z", Now(1))
-    assert "teacher/z" not in seldom.names(("z",), None, calls=True)
+    assert "teacher/z" not in seldom.names(("z",), None)
 
 
 def test_a_small_set_is_asked_for_by_name() -> None:
@@ -182,4 +246,4 @@ def test_there_is_a_list_of_what_can_be_asked_for() -> None:
     assert set(found) == set(CATALOGUE)
     assert found["drift"] == "the reference set in eval mode"
     assert found["step_profile"].endswith("only when asked for")
-    assert Seldom(Setup(), "none").names(("h", "z"), None, calls=True) == []
+    assert Seldom(Setup(), "none").names(("h", "z"), None) == []

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vergence import errors
-from vergence.views import Images, Shared, Vectors
+from vergence.views import Each, Images, Shared, Vectors
 
 
 def seeded(seed=0):
@@ -76,10 +76,27 @@ def test_the_strength_is_that_of_the_views_inside():
     shared = Shared(inner, 4)
     shared.strength = 0.75
     assert shared.strength == inner.strength == 0.75
-    assert Shared(lambda x, g: x).strength == 0
     assert "size=4" in repr(shared)
     with pytest.raises(errors.ArgumentError, match="strength is 2"):
         shared.strength = 2
+
+
+def test_views_without_a_strength_have_none_and_are_not_given_one():
+    class Slots:
+        __slots__ = ()
+
+        def __call__(self, x, generator):
+            return x
+
+    for inner in (Slots(), lambda x, _: x):
+        views = Shared(inner)
+        assert not hasattr(views, "strength")
+        with pytest.raises(AttributeError, match=r"Shared: the views inside, .*, have no strength"):
+            views.strength = 0.5
+        assert not hasattr(inner, "strength")
+        both = Each(Images(0.2), views)
+        both.strength = 0.5
+        assert (both.strength, Each(views, Images(0.3)).strength) == (0.5, 0.3)
 
 
 def test_what_cannot_be_is_refused_in_words():

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+import vergence as vg
 from vergence import errors
-from vergence.views import Identity, Images, Spare, Vectors
+from vergence.data import rand_bits
+from vergence.views import Each, Identity, Images, Spare, Vectors
 
 
 def generator(seed=0):
@@ -65,10 +67,27 @@ def test_the_strength_is_that_of_the_views_inside():
     assert spare.strength == 0.3
     spare.strength = 0.8
     assert inner.strength == 0.8
-    assert Spare(lambda x, _: x, 1).strength == 0
     assert repr(spare).startswith("Spare(Images(strength=0.8")
     with pytest.raises(errors.ArgumentError, match="strength is 2"):
         spare.strength = 2
+
+
+def test_views_without_a_strength_have_none_and_are_not_given_one():
+    class Slots:
+        __slots__ = ()
+
+        def __call__(self, x, generator):
+            return x
+
+    for inner in (Slots(), lambda x, _: x):
+        views = Spare(inner, 2)
+        assert not hasattr(views, "strength")
+        with pytest.raises(AttributeError, match=r"Spare: the views inside, .*, have no strength"):
+            views.strength = 0.5
+        assert not hasattr(inner, "strength")
+        both = Each(Images(0.2), views)
+        both.strength = 0.5
+        assert (both.strength, Each(views, Images(0.3)).strength) == (0.5, 0.3)
 
 
 def test_bad_calls_are_refused():
@@ -80,3 +99,19 @@ def test_bad_calls_are_refused():
         Spare(lambda x, _: x[:3], 2)(images(), generator())
     with pytest.raises(errors.ShapeError, match="one item for each, with as many axes"):
         Spare(lambda x, _: x.flatten(1), 2)(images(), generator())
+
+
+def test_a_run_does_not_spare_twice_what_is_spared_already():
+    data = rand_bits(torch.rand(40, 3, 8, 8, generator=generator()), bits=2)
+
+    def trained_on(views):
+        recipe = vg.methods.SimCLR(views=views)
+        run = vg.Run(recipe, data, batch=8, driver="inline", save=False, reference=0)
+        trainer = run.session.trainer
+        return trainer._views_of[0](data.pair(torch.arange(8), generator())[0], generator(3))
+
+    wanted = trained_on(Images(0.5))
+    for last in (1, 2):
+        assert torch.equal(trained_on(Spare(Images(0.5), last)), wanted)
+    more = trained_on(Spare(Images(0.5), 3))
+    assert not torch.equal(more[:, :2], wanted[:, :2]), "content is changed still"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from vergence import errors
 from vergence.views import Vectors, Views
+from vergence.views.base import check_relative, check_strength
 
 
 def generator(seed=0):
@@ -83,3 +85,8 @@ def test_what_cannot_be_used_is_answered():
     assert repr(views) == "Vectors(strength=0.25, noise=2, mask=1)"
     with pytest.raises(errors.UnknownName, match="Did you mean 'mask'"):
         views.set("masks", 1)
+
+
+def test_numbers_of_numpy_are_strengths():
+    for number in (np.float32(1), np.int64(1)):
+        assert check_strength("Vectors", number) == check_relative("Vectors", "noise", number) == 1

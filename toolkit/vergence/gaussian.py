@@ -24,6 +24,7 @@ __all__ = [
     "SMALLEST_GAP",
     "Directions",
     "check_directions",
+    "check_pointing",
     "collapse_factor",
     "epps_pulley",
     "epps_pulley_each",
@@ -120,7 +121,7 @@ def random_directions(
 
 
 def check_directions(call: str, z: Tensor, directions: object) -> None:
-    """`directions` is a floating tensor (dim, slices) on the device of z, with at least one column."""
+    """`directions` is a floating tensor (dim, slices) on the device of z, one column at least."""
     if not isinstance(directions, Tensor) or directions.ndim != 2 or directions.shape[0] != z.shape[1]:
         raise errors.ShapeError(
             f"{call}: directions is {shapes.shape_of(directions)} but the rows have {z.shape[1]} columns. It must be "
@@ -134,6 +135,17 @@ def check_directions(call: str, z: Tensor, directions: object) -> None:
     if directions.device != z.device:
         raise errors.DeviceMismatch(
             f"{call}: the rows are on {z.device} but directions is on {directions.device}. Use directions.to(z.device)."
+        )
+
+
+def check_pointing(call: str, directions: Tensor) -> None:
+    """Each column of `directions` has a length. This looks at values, so it waits for the device: not for a loss."""
+    largest = directions.detach().abs().amax(0)  # NaN and infinity come through amax, so one look finds all three
+    bad = int((~(torch.isfinite(largest) & (largest > 0))).sum())
+    if bad:
+        raise errors.ArgumentError(
+            f"{call}: {bad} of {directions.shape[1]} columns of directions are zero or not finite, so they point "
+            f"nowhere. Draw them: random_directions({directions.shape[0]}, {directions.shape[1]})."
         )
 
 

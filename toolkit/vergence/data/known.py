@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,9 @@ from vergence.data.arrays import ArraySource
 from vergence.data.base import spread
 from vergence.data.truth import Truth
 
-__all__ = ["FactorViews", "Items", "Known", "about", "check_amount", "check_most", "turned"]
+__all__ = ["FactorViews", "Items", "Known", "about", "check_amount", "check_most", "check_seed", "turned"]
+
+MOST_SEED = 2**62
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ def check_amount(
     call: str, name: str, value: object, ends: str, *, least: float = 0.0, most: float = float("inf")
 ) -> float:
     """A finite number from `least` to `most`."""
-    number = float("nan") if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    number = float("nan") if isinstance(value, bool) or not isinstance(value, numbers.Real) else float(value)
     if not least <= number <= most or number == float("inf"):
         reach = f"from {least:g} to {most:g}" if most < float("inf") else f"{least:g} or above"
         raise errors.ArgumentError(f"{call}: {name} is {value!r}. It is a number, {reach}: {ends}.")
@@ -182,3 +185,8 @@ def check_most(call: str, name: str, value: int, least: int, most: int, why: str
     if value > most:
         raise errors.ArgumentError(f"{call}: {name} is {value}. At most {most:,} is possible: {why}.")
     return int(value)
+
+
+def check_seed(call: str, seed: int) -> int:
+    """A whole number that a generator takes, with room for one or two more beside it."""
+    return check_most(call, "seed", seed, 0, MOST_SEED, "a generator takes 64 bits")

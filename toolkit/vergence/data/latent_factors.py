@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from vergence import shapes
-from vergence.data.known import FactorViews, Items, Known, check_amount, turned
+from vergence.data.known import FactorViews, Items, Known, check_amount, check_seed, turned
 
 __all__ = ["latent_factors"]
 
@@ -53,7 +53,7 @@ def latent_factors(
     """
     call = "latent_factors"
     shapes.check_count(call, "n", n, least=CLASSES * SUBCLASSES)
-    shapes.check_count(call, "seed", seed, least=0)
+    seed = check_seed(call, seed)
     noise = check_amount(call, "noise", noise, "0 keeps the quantities, 4 drowns them")
     nuisance = check_amount(call, "nuisance", nuisance, "0 is none, 1 as much as a quantity varies")
     separation = check_amount(call, "separation", separation, "0 hides the subclasses, 1 is easy")
@@ -71,8 +71,12 @@ def latent_factors(
         train,
         held_out,
         knobs={"noise": noise, "nuisance": nuisance, "separation": separation},
-        shared=("class", "subclass", *(quantities if noise < 1 else ())),
-        nuisance=(*(quantities if noise >= 1 else ()), *(f"nuisance {number + 1}" for number in range(NUISANCE))),
+        shared=("class", *(("subclass",) if separation > 0 else ()), *(quantities if noise < 1 else ())),
+        nuisance=(
+            *(("subclass",) if separation == 0 else ()),
+            *(quantities if noise >= 1 else ()),
+            *(f"nuisance {number + 1}" for number in range(NUISANCE)),
+        ),
         names={
             "class": tuple(kinds),
             "subclass": tuple(f"{kind}{part + 1}" for kind in kinds for part in range(SUBCLASSES)),

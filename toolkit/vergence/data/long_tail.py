@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vergence import errors, shapes
-from vergence.data.known import check_amount
-from vergence.data.truth import Truth
+from vergence import errors
+from vergence.data.known import check_amount, check_seed
+from vergence.data.truth import CLASS_SIZE, Truth
 from vergence.data.wrapped import Wrapped
 
 __all__ = ["LongTail", "long_tail"]
@@ -56,7 +56,7 @@ class LongTail(Wrapped):
         imbalance = check_amount(
             "long_tail", "imbalance", imbalance, "the largest class over the smallest, for example 100", least=1.0
         )
-        shapes.check_count("long_tail", "seed", seed, least=0)
+        seed = check_seed("long_tail", seed)
         super().__init__(source, "longtail")
         labels = _every_label(self)
         self.kept = _kept(labels, imbalance, seed)
@@ -66,11 +66,12 @@ class LongTail(Wrapped):
         mask = torch.zeros(len(labels), dtype=torch.bool)
         mask[self.kept] = True
         super().only(mask)
+        before = self.truth_inside()
         realised = max(self.sizes.values()) / min(self.sizes.values())
         self.truth = Truth(
             knobs={"imbalance": imbalance, "realised": realised, "samples": len(self.kept)},
-            factors={"class size": torch.tensor([self.sizes[label] for label in self._labels.tolist()])},
-        ).added_to(_chosen(self.truth_inside(), self.kept))
+            factors={CLASS_SIZE: torch.tensor([self.sizes[label] for label in self._labels.tolist()])},
+        ).added_to(None if before is None else before.of_chosen(self.kept))
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -149,11 +150,3 @@ def _kept(labels: Tensor, imbalance: float, seed: int) -> Tensor:
         members = torch.nonzero(labels == ids[place]).flatten()
         parts.append(members[torch.randperm(len(members), generator=own)[:size]])
     return torch.cat(parts).sort().values
-
-
-def _chosen(before: Truth | None, kept: Tensor) -> Truth | None:
-    """What was known of the samples, for those that stayed."""
-    if before is None:
-        return None
-    factors = {name: values[kept] for name, values in before.factors.items()}
-    return Truth(before.knobs, factors, before.shared, before.nuisance, before.drawn, before.names)

@@ -8,15 +8,13 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from vergence import errors, shapes
+from vergence import errors
 from vergence.data.base import Pictures
-from vergence.data.known import check_amount
-from vergence.data.truth import Truth
+from vergence.data.known import check_amount, check_seed
+from vergence.data.truth import COPY_OF, Truth
 from vergence.data.wrapped import Wrapped
 
 __all__ = ["PlantedDuplicates", "planted_duplicates"]
-
-COPY_OF = "copy of"
 
 
 def planted_duplicates(source: Any, share: float = 0.1, *, noise: float = 0.0, seed: int = 0) -> PlantedDuplicates:
@@ -49,26 +47,32 @@ def planted_duplicates(source: Any, share: float = 0.1, *, noise: float = 0.0, s
 class PlantedDuplicates(Wrapped):
     """See `planted_duplicates`. Beside what the source inside has:
 
-    truth: its factor "copy of" is `(samples,)`, the index of the sample that each one shows.
+    truth: its factor "copy of" is `(samples,)`, the index of the sample that each one shows. Of duplicates within
+        duplicates it and the knob "copies" count both.
     """
 
     def __init__(self, source: Any, *, share: float = 0.1, noise: float = 0.0, seed: int = 0) -> None:
         call = "planted_duplicates"
         self.share = check_amount(call, "share", share, "of the samples that are copies, for example 0.1", most=1.0)
         self.noise = check_amount(call, "noise", noise, "0 for the same numbers, 0.1 for near-copies")
-        self.seed = seed
-        shapes.check_count(call, "seed", seed, least=0)
+        self.seed = check_seed(call, seed)
         super().__init__(source, "duplicates")
-        self._of = _copies(call, len(self), self.share, seed)
-        copies = int((self._of != torch.arange(len(self))).sum())
-        if copies:
+        self._of = _copies(call, len(self), self.share, self.seed)
+        if bool((self._of != torch.arange(len(self))).any()):
             self.only(torch.ones(len(self), dtype=torch.bool))
         self._size, self._clipped = self._scale()
-        self.truth = Truth(
-            knobs={"share": self.share, "noise": self.noise, "copies": copies},
-            factors={COPY_OF: self._of},
+        self.truth = self._truth()
+
+    def _truth(self) -> Truth:
+        """Ours beside that of the source inside. Copies in there are copies still: of the same originals."""
+        before = self.truth_inside()
+        known = None if before is None else before.of_chosen(self._of, self._of == torch.arange(len(self)), self.labels)
+        of = self._of if known is None else known.factors.get(COPY_OF, self._of)
+        return Truth(
+            knobs={"share": self.share, "noise": self.noise, "copies": int((of != torch.arange(len(self))).sum())},
+            factors={COPY_OF: of},
             shared=(COPY_OF,),
-        ).added_to(_moved(self.truth_inside(), self._of))
+        ).added_to(known)
 
     def only(self, kept: Tensor) -> None:
         """Partners are chosen among the originals that `kept` samples show."""
@@ -96,7 +100,7 @@ class PlantedDuplicates(Wrapped):
         moved = self._moved(first, index, copies)
         if second is first:
             return moved, moved
-        if second.shape != first.shape:
+        if self.two_kinds:
             return moved, second
         return moved, self._moved(second, index, copies)
 
@@ -178,11 +182,3 @@ def _copies(call: str, samples: int, share: float, seed: int) -> Tensor:
     copies, originals = order[:number], order[number:]
     of[copies] = originals[torch.randint(len(originals), (number,), generator=own)]
     return of
-
-
-def _moved(before: Truth | None, of: Tensor) -> Truth | None:
-    """What was known of the samples, for what each of them shows now."""
-    if before is None:
-        return None
-    factors = {name: values[of] for name, values in before.factors.items()}
-    return Truth(before.knobs, factors, before.shared, before.nuisance, before.drawn, before.names)

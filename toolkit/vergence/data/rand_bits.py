@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import torch
@@ -37,7 +38,8 @@ def rand_bits(
     the more bits it takes.
 
     source: a source, or anything that `vg.data.source` takes.
-    bits: k, 0 to 64. 0 changes nothing: the control of an experiment.
+    bits: k, 0 to 64. 0 is the control of an experiment: no bits, and the pairs that any other k has. (A run on the
+        bare source sees other pairs: what decides the bits is drawn whatever k is.)
     shared: the share of pairs whose two views have the same bits. True: all. 0.5: in every other pair, drawn anew each
         time, the second view has bits of its own. False: in all pairs, so that bits are noise and no shortcut.
     flipped: the share of the bits of the second view that are turned over, 0 to 0.5: 0.5 is noise as well.
@@ -61,7 +63,8 @@ class RandBits(Wrapped):
 
     bits, amplitude: k, and how large a bit is in an item of the first kind.
     untouched: so many last channels of an item are bits; views leave them alone.
-    truth: the knobs, and the bits' names, which have no value per sample.
+    truth: the knobs, and the bits' names, which have no value per sample. Its knob "bits" counts those of a source with
+        bits inside as well.
     """
 
     def __init__(
@@ -87,13 +90,18 @@ class RandBits(Wrapped):
         self.amplitude = self._amplitudes[0]
         before = self.truth_inside()
         # Bits around bits go on counting.
-        first = sum(name.startswith("bit ") for name in before.drawn) if before is not None else 0
-        self._names = tuple(f"bit {number}" for number in range(first, first + bits))
+        before_bits = [name for name in before.drawn if name.startswith("bit ")] if before is not None else []
+        self._names = tuple(f"bit {len(before_bits) + number}" for number in range(self.bits))
         self.item_shape = _grown(self.item_shape, bits)
         self.untouched += bits
         in_common = self.shared > 0 and self.flipped < 0.5
         self.truth = Truth(
-            knobs={"bits": bits, "shared": self.shared, "flipped": self.flipped, "amplitude": self.amplitude},
+            knobs={
+                "bits": self.bits + len(before_bits),
+                "shared": self.shared,
+                "flipped": self.flipped,
+                "amplitude": self.amplitude,
+            },
             shared=self._names if in_common else (),
             nuisance=() if in_common else self._names,
             drawn=self._names,
@@ -153,7 +161,7 @@ class RandBits(Wrapped):
     def _sizes(self, given: object) -> tuple[float, float]:
         """How large a bit is, in the first and in the second item of a pair."""
         if given is not None:
-            if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < float("inf"):
+            if isinstance(given, bool) or not isinstance(given, numbers.Real) or not 0 < float(given) < float("inf"):
                 raise errors.ArgumentError(
                     f"rand_bits: amplitude is {given!r}. A bit is 0 or this number, which is above 0, for example 1.0."
                 )
@@ -170,7 +178,7 @@ class RandBits(Wrapped):
 
 
 def _share(name: str, value: object, most: float, ends: str) -> float:
-    if not isinstance(value, int | float) or not 0 <= value <= most:
+    if not isinstance(value, numbers.Real) or not 0 <= float(value) <= most:
         raise errors.ArgumentError(f"rand_bits: {name} is {value!r}. It goes from 0 to {most:g} ({ends}).")
     return float(value)
 

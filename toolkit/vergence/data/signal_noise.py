@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from vergence import shapes
-from vergence.data.known import FactorViews, Items, Known, check_amount, check_most
+from vergence.data.known import FactorViews, Items, Known, check_amount, check_most, check_seed
 
 __all__ = ["signal_noise"]
 
@@ -31,8 +31,9 @@ def signal_noise(
     dim, noisy: axes in all, and how many of them are noisy; None is half.
     seed: of the rows.
 
-    There are no classes. The factors are the axes in floating point, "signal 1" .. and "noisy 1" ... The views come
-    with the source: a run takes them where none are given, at `strength` 1, which multiplies the noise.
+    There are no classes. The factors are the axes in floating point, "signal 1" .. and "noisy 1" ... Of the noisy
+    ones the truth says "shared" below a noise of 1 and "nuisance" from there on. The views come with the source: a run
+    takes them where none are given, at `strength` 1, which multiplies the noise.
 
     Raises ArgumentError for a number outside its range.
     Source: Jing et al. 2021 (DirectCLR), arXiv:2110.09348: 16 axes, 8 of them noisy, 10,000 points, InfoNCE and SGD
@@ -42,7 +43,7 @@ def signal_noise(
     noise = check_amount(call, "noise", noise, "0 leaves all axes signal, 1 is as much noise as signal")
     shapes.check_count(call, "n", n, least=2)
     shapes.check_count(call, "dim", dim, least=2)
-    shapes.check_count(call, "seed", seed, least=0)
+    seed = check_seed(call, seed)
     noisy = dim // 2 if noisy is None else check_most(call, "noisy", noisy, 0, dim - 1, f"one of {dim} axes is signal")
     own = torch.Generator().manual_seed(seed)
     clear = dim - noisy
@@ -53,13 +54,13 @@ def signal_noise(
         return Items(rows, {name: rows[:, axis] for axis, name in enumerate(names)})
 
     train, held_out = made(n), made(HELD_OUT)
-    disturbed = noise > 0
+    drowned = noise >= 1
     return Known(
         "signal-noise",
         train,
         held_out,
         knobs={"noise": noise, "dim": dim, "noisy": noisy},
-        shared=names[:clear] if disturbed else names,
-        nuisance=names[clear:] if disturbed else (),
+        shared=names[:clear] if drowned else names,
+        nuisance=names[clear:] if drowned else (),
         views=FactorViews(noise=(torch.eye(dim)[clear:], noise)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from vergence import errors, shapes
-from vergence.data.known import FactorViews, Items, Known, check_amount, turned
+from vergence.data.known import FactorViews, Items, Known, check_amount, check_seed, turned
 
 __all__ = ["subclasses"]
 
@@ -55,7 +55,7 @@ def subclasses(
         shapes.check_count(call, name, value, least=2)
     kinds = classes * subclasses
     shapes.check_count(call, "n", n, least=kinds)
-    shapes.check_count(call, "seed", seed, least=0)
+    seed = check_seed(call, seed)
     shapes.check_count(call, "dim", dim)
     if dim < kinds - 1:
         raise errors.ArgumentError(
@@ -84,7 +84,8 @@ def subclasses(
         train,
         held_out,
         knobs={"separation": separation, "classes": classes, "subclasses": subclasses, "jitter": jitter},
-        shared=("class", "subclass"),
+        shared=("class", "subclass") if separation > 0 else ("class",),
+        nuisance=() if separation > 0 else ("subclass",),
         names={
             "class": tuple(f"class {c + 1}" for c in range(classes)),
             "subclass": tuple(f"{c + 1}.{s + 1}" for c in range(classes) for s in range(subclasses)),

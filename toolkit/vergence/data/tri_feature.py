@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vergence import errors, shapes
 from vergence.data.drawing import COLOURS, SHAPES, TEXTURES, drawn
-from vergence.data.known import Items, Known, check_amount, check_most
+from vergence.data.known import Items, Known, check_amount, check_most, check_seed
 
 __all__ = ["FACTORS", "tri_feature"]
 
@@ -62,7 +62,7 @@ def tri_feature(
     if labels not in FACTORS:
         raise errors.UnknownName(call, str(labels), FACTORS, "kind of labels")
     shapes.check_count(call, "n", n, least=2)
-    shapes.check_count(call, "seed", seed, least=0)
+    seed = check_seed(call, seed)
     size = check_most(call, "size", size, SMALLEST, LARGEST, "shapes of ten kinds are drawn in so many pixels")
     own = torch.Generator().manual_seed(seed)
 

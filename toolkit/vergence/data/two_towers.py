@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vergence import errors, shapes
 from vergence.data.base import Pictures, check_count, spread, to_pictures
-from vergence.data.known import FactorViews, Items, about, check_amount, turned
+from vergence.data.known import FactorViews, Items, about, check_amount, check_seed, turned
 from vergence.data.paired import Paired
 from vergence.data.reading import to_float
 from vergence.data.thumbnails import thumbnails
@@ -57,7 +57,7 @@ def two_towers(gap: float = 0.5, *, own: float = 1.0, jitter: float = 0.1, n: in
     gap = check_amount(call, "gap", gap, "0 is no gap, at 2 nothing but the gap is left", most=1.99)
     own = check_amount(call, "own", own, "0 is none, 1 as much as a shared quantity")
     jitter = check_amount(call, "jitter", jitter, "0 changes nothing, 1 is as long as a row")
-    shapes.check_count(call, "seed", seed, least=0)
+    seed = check_seed(call, seed)
     shapes.check_count(call, "n", n, least=2 * CLASSES)
     if n % 2:
         raise errors.ArgumentError(f"{call}: n is {n}. Pairs come with their mirror images: n={n + 1}.")
@@ -125,7 +125,8 @@ def two_towers_words(
         Run(methods.CLIP(), vg.data.two_towers_words(says=("shape",)))
 
     says: which of "shape", "texture", "colour" the words tell, one or more of them: these are shared, the others only
-        the picture has. The fewer, the more pairs of a batch have the same words: false negatives.
+        the picture has. (Where `correlation` is above 0.5, words that tell shape or colour tell both.) The fewer, the
+        more pairs of a batch have the same words: false negatives.
     n, correlation, saturation, texture_contrast, seed: of the pictures, as in `tri_feature`.
 
     All three factors have a probe in a run. Labels are the first of `says`.
@@ -135,11 +136,14 @@ def two_towers_words(
     arXiv:2303.09166.
     """
     call = "two_towers_words"
-    if isinstance(says, str) or not says:
+    given: object = says
+    if isinstance(given, str) or not isinstance(given, Sequence) or not given:
         raise errors.ArgumentError(f'{call}: says is {says!r}. Give names of factors, for example ("shape", "colour").')
     for name in says:
         if name not in FACTORS:
             raise errors.UnknownName(call, str(name), FACTORS, "factor")
+    if len(set(says)) < len(says):
+        raise errors.ArgumentError(f"{call}: says is {says!r}. Words tell a factor once; name each one time.")
     pictures = tri_feature(
         correlation,
         saturation=saturation,
@@ -149,6 +153,9 @@ def two_towers_words(
         seed=seed,
     )
     truth = pictures.truth
+    # Where the shape tells the colour in most pictures, words that say one say the other.
+    told_too = {"shape", "colour"} if correlation > 0.5 and {"shape", "colour"} & {*says} else set()
+    in_both = {*says, *told_too} & {*truth.shared}
     told = [
         [truth.names[name][value] for value in truth.factors[name].tolist()]
         for name in ("colour", "texture", "shape")
@@ -162,8 +169,8 @@ def two_towers_words(
         truth=Truth(
             knobs={**truth.knobs, "says": ", ".join(says)},
             factors=truth.factors,
-            shared=tuple(name for name in FACTORS if name in says and name in truth.shared),
-            nuisance=tuple(name for name in FACTORS if name not in says or name not in truth.shared),
+            shared=tuple(name for name in FACTORS if name in in_both),
+            nuisance=tuple(name for name in FACTORS if name not in in_both),
             names=truth.names,
         ),
         label=says[0],

@@ -80,6 +80,11 @@ class Wrapped(Base):
         return tuple(getattr(self.inside, "second_shape", self.inside.item_shape))
 
     @property
+    def two_kinds(self) -> bool:
+        """The second item of a pair is of another kind than the first, even where both have one shape."""
+        return hasattr(inner_source(self), "seconds")
+
+    @property
     def words(self) -> bool:
         """The second item of a pair is made of words."""
         return bool(getattr(self.inside, "words", False))

@@ -31,7 +31,7 @@ class Embedded:
     b: Rows
     """Second view of the same items."""
     labels: Int[Tensor, " items"]
-    """The class of each item, 0 to classes - 1, equally many of each."""
+    """The class of each item, 0 to classes - 1, equally many of each, up to one."""
 
 
 def embeddings(
@@ -57,9 +57,10 @@ def embeddings(
     shapes.check_count("embeddings", "classes", classes, least=2)
     shapes.check_count("embeddings", "n", n, least=2 * classes)
     shapes.check_count("embeddings", "dim", dim, least=8)
-    if failure not in FAILURES:
+    shapes.check_count("embeddings", "seed", seed, least=0)
+    if str(failure) not in FAILURES:
         raise errors.UnknownName("embeddings", str(failure), FAILURES, "failure")
-    source = torch.Generator().manual_seed(seed)
+    source = torch.Generator().manual_seed(int(seed) % 2**63)
     draw = _Draw(n, dim, source)
     labels = torch.arange(n) % classes
     centres = draw.directions(classes)

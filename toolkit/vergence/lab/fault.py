@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+import numbers
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -28,13 +30,16 @@ class Strength:
     low: float
     high: float
     whole: bool = False
+    below: bool = False
+    """The upper end itself would change nothing."""
 
     def check(self, call: str, value: object) -> float:
         """The number, or ArgumentError."""
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not self.low <= value <= self.high or (self.whole and value % 1):  # type: ignore[operator]
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        inside = number and self.low <= value <= self.high and value != math.inf  # type: ignore[operator]
+        if not inside or (self.whole and value % 1) or (self.below and value == self.high):  # type: ignore[operator]
             kind = "a whole number" if self.whole else "a number"
-            to = "up" if self.high == float("inf") else f"to {self.high:g}"
+            to = "up" if self.high == float("inf") else f"to {'below ' * self.below}{self.high:g}"
             raise errors.ArgumentError(
                 f"{call}: strength is {value!r}. It is {self.words}: {kind} from {self.low:g} {to}; "
                 f"{self.default:g} if left out."
@@ -68,6 +73,8 @@ class Fault(Around):
         self.strength = default if strength is None else strength
         self.seed = seed
         self.generator = generator(seed, f"lab/{self.name}")
+        self.as_set: Callable[[], AbstractContextManager[object]] = nullcontext
+        """Around whatever it changes for a while: the controls go on showing what was set."""
 
     @classmethod
     def refuses(cls, trainer: Trainer) -> str:
@@ -80,6 +87,11 @@ class Fault(Around):
         """`knob`, where the data has a say in it."""
         del trainer
         return cls.knob
+
+    def step(self, part: Part) -> Any:
+        """The whole of a step, in which the controls show what was set."""
+        with self.as_set():
+            return part()
 
     def enter(self) -> None:
         """Before the first step with it."""
@@ -152,11 +164,15 @@ class _AsInTheStep:
         with ExitStack() as stack:
             for around in self.trainer.around:
                 if isinstance(around, LossFault):
+                    stack.enter_context(around.as_set())
                     stack.enter_context(around.once())
             return getattr(type(loss), self.name)(loss, *views, **more)
 
     def __deepcopy__(self, memo: object) -> _AsInTheStep:
         return self  # and not the trainer with it
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.trainer.loss, self.name)  # what is read back is the loss's own
 
 
 def without_faults(loss: Any) -> None:

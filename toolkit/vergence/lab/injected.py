@@ -31,6 +31,7 @@ class Injected:
         self._session = run.session
         looks = self._session.observer.looks
         self._fault = FAULTS[name](self._session.trainer, looks.reference, strength, seed)
+        self._fault.as_set = self._session.controls.held
         self._unwanted = False
         self._lock = threading.Lock()
         with _ENTRIES:
@@ -112,33 +113,41 @@ def inject(run: Run, name: str, at: int | None = None, strength: float | None = 
             f"lab.inject: run is a {type(run).__name__}. It must be a Run, whose steps are taken apart. In a loop of "
             "your own make the mistake where it belongs, for example loss(z1, lab.shuffled(z2))."
         )
-    if name not in FAULTS:
+    if str(name) not in FAULTS:
         raise errors.UnknownName("lab.inject", str(name), FAULTS, "fault")
     if run.state == "failed":
         raise errors.StateError(f"lab.inject: {run.name} has failed and takes no further step. Type: run.reset()")
+    shapes.check_count("lab.inject", "seed", seed, least=0)
     at = _first(run, at)
-    kind, trainer = FAULTS[name], run.session.trainer
-    why_not = kind.refuses(trainer)
-    if why_not:
-        fits = in_words(fitting(name)) or "none of the methods as they are"
-        raise errors.ArgumentError(
-            f"lab.inject: {name!r} makes no sense for {run.method.name} on {run.source.name}: {why_not} "
-            f"It fits: {fits}."
-        )
-    knob = kind.knob_for(trainer)
-    if knob is not None:
-        strength = knob.check(f"lab.inject({name!r})", knob.default if strength is None else strength)
-    elif strength is not None:
-        raise errors.ArgumentError(
-            f"lab.inject: {name!r} has no strength, it is there or it is not. Leave strength={strength!r} out."
-        )
+    # Before anything is asked of the run: what a fault has changed is no ground to refuse it on.
     for act in run.session.steering.between:
         other: Any = getattr(act, "__self__", None)
         if isinstance(other, Injected) and other.name == name and not other._unwanted:
             raise errors.StateError(
                 f"lab.inject: {name!r} is in {run.name} already: {other!r}. Withdraw that one first."
             )
-    return Injected(run, name, at=at, strength=strength, seed=seed)
+    kind, trainer = FAULTS[name], run.session.trainer
+    with run.controls.apart:
+        why_not = kind.refuses(trainer)
+        knob = None if why_not else kind.knob_for(trainer)
+    if why_not:
+        raise errors.ArgumentError(
+            f"lab.inject: {name!r} makes no sense for {run.method.name} on {run.source.name}: {why_not}"
+            f"{_where_it_fits(run, name)}"
+        )
+    if knob is not None:
+        strength = knob.check(f"lab.inject({name!r})", knob.default if strength is None else strength)
+    elif strength is not None:
+        raise errors.ArgumentError(
+            f"lab.inject: {name!r} has no strength, it is there or it is not. Leave strength={strength!r} out."
+        )
+    return Injected(run, name, at=at, strength=strength, seed=int(seed))
+
+
+def _where_it_fits(run: Run, name: str) -> str:
+    """The methods it fits; "" where this is one of them, and the data or the model does not fit."""
+    fits = fitting(name)
+    return "" if run.method.name in fits else f" It fits: {in_words(fits) or 'none of the methods as they are'}."
 
 
 def _first(run: Run, at: object) -> int:

@@ -61,7 +61,7 @@ class TooLow(OtherTemperature):
     name = "temperature too low"
     line = "the loss computes with a fraction of the temperature that was set"
     looks = "a few negatives carry the whole gradient, the loss is far from its floor, classes are torn apart"
-    knob = Strength("the temperature is divided by it", 20, 1, float("inf"))
+    knob = Strength("the temperature is divided by it", 20, 1, 1000)
 
     def other(self, value: float) -> float:
         """Divided."""
@@ -74,7 +74,7 @@ class TooHigh(OtherTemperature):
     name = "temperature too high"
     line = "the loss computes with a multiple of the temperature that was set"
     looks = "all negatives count alike, the loss hardly leaves chance; few directions are used, details are lost"
-    knob = Strength("the temperature is multiplied by it", 20, 1, float("inf"))
+    knob = Strength("the temperature is multiplied by it", 20, 1, 1000)
 
     def other(self, value: float) -> float:
         """Multiplied."""
@@ -139,15 +139,15 @@ class NoNormalisation(LossFault):
     @classmethod
     def refuses(cls, trainer: Trainer) -> str:
         """Needs a loss to which lengths do not matter, and would."""
-        return "" if normalises(trainer.loss) else "its loss does not normalise rows, so nothing would be missing."
+        return normalises(trainer.loss)
 
     def inside(self) -> AbstractContextManager[object]:
         """Without it."""
         return raw()
 
 
-def normalises(loss: Any) -> bool:
-    """Whether lengths do not matter to a loss, and would without its normalisation: tried on random rows.
+def normalises(loss: Any) -> str:
+    """ "" where lengths do not matter to a loss, and would without its normalisation: tried on random rows.
 
     One that cannot be tried is taken to normalise.
     """
@@ -160,8 +160,10 @@ def normalises(loss: Any) -> bool:
             as_it_is, without = _difference(loss, width, kept=False), _difference(loss, width, kept=True)
         except Exception:  # a width that does not fit; the next may
             continue
-        return as_it_is < 1e-4 < without
-    return True
+        if as_it_is >= 1e-4:
+            return "its loss does not normalise rows, so nothing would be missing."
+        return "" if without > 1e-4 else "its loss normalises in its own way, which cannot be taken out."
+    return ""
 
 
 def _difference(loss: Any, width: int, *, kept: bool) -> float:

@@ -37,7 +37,10 @@ class FrozenEncoder(Fault):
 
     name = "frozen encoder"
     line = "the encoder's weights do not require a gradient; the head learns alone"
-    looks = "the loss falls less far and rests; h stays what it was before the first step, and so do its probes"
+    looks = (
+        "the loss falls less far and rests; the encoder's weights stay; with BatchNorm, h at rest moves until the "
+        "running statistics have settled"
+    )
 
     @classmethod
     def refuses(cls, trainer: Trainer) -> str:
@@ -46,14 +49,19 @@ class FrozenEncoder(Fault):
 
     def step(self, part: Part) -> Any:
         """Without a gradient in the encoder."""
-        learning = [value for value in of_encoders(self.trainer.learner) if value.requires_grad]
+        self._learning: list[nn.Parameter] = []
         try:
-            for value in learning:
-                value.requires_grad_(False)
-            return part()
+            return super().step(part)
         finally:
-            for value in learning:
+            for value in self._learning:
                 value.requires_grad_()
+
+    def items(self, part: Part, index: Tensor) -> tuple[Tensor, ...]:
+        """From here on: what the learner froze for good when the step began stays frozen after it."""
+        self._learning = [value for value in of_encoders(self.trainer.learner) if value.requires_grad]
+        for value in self._learning:
+            value.requires_grad_(False)
+        return super().items(part, index)
 
 
 @contextmanager
@@ -93,14 +101,13 @@ class AnotherModel(Fault):
     """The optimiser was given the parameters of another copy of the model."""
 
     name = "another model in the optimiser"
-    line = "the optimiser holds a copy of the model that no loss ever sees"
+    line = "the optimiser holds a copy of the model, and of what the loss learns, that no loss ever sees"
     looks = "the loss stays where it began, but for noise; gradients are there and pile up, no weight moves"
 
     def enter(self) -> None:
         """The copy."""
-        own = {id(value) for value in self.trainer.learner.parameters()}
         held = (value for group in self.trainer.optimiser.param_groups for value in group["params"])
-        self._copies = {id(value): nn.Parameter(value.detach().clone()) for value in held if id(value) in own}
+        self._copies = {id(value): nn.Parameter(value.detach().clone()) for value in held}
 
     def update(self, part: Part, loss: Tensor) -> None:
         """With the copy in the optimiser."""
@@ -141,4 +148,4 @@ class RateTooHigh(Rate):
     name = "learning rate too high"
     line = "the optimiser steps with many times the learning rate that was set"
     looks = "the loss jumps up and rests at chance or worse, or is not finite; weights grow, embeddings often collapse"
-    knob = Strength("the factor on the learning rate", 1000, 1, float("inf"))
+    knob = Strength("the factor on the learning rate", 1000, 1, 1e6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vergence import errors
 from vergence.lab.fault import Fault, Strength, swapped
 from vergence.methods import Batch
 from vergence.training.around import Part
@@ -37,7 +39,12 @@ def shuffled(x: Tensor, share: float = 1.0, generator: torch.Generator | None = 
     For a loop of your own: `loss(z1, lab.shuffled(z2))` is a loss of pairs that are none.
 
     x: (rows, ...). share: 0 to 1; at least two rows change places, unless it is 0. generator: None: torch's own.
+
+    Raises ArgumentError for a share outside 0 to 1.
     """
+    given: Any = share
+    if isinstance(given, bool) or not isinstance(given, numbers.Real) or not 0 <= float(given) <= 1:
+        raise errors.ArgumentError(f"lab.shuffled: share is {share!r}. It is the share of the rows, from 0 to 1.")
     chosen = torch.randperm(len(x), generator=generator)[: _at_least(round(share * len(x)), share, 2)]
     where = torch.arange(len(x))
     where[chosen] = chosen.roll(1)
@@ -157,6 +164,12 @@ class ViewsTooWeak(Fault):
     line = "views are made at hardly any strength, whatever was set"
     looks = "positives meet early and the loss falls fast; neighbours by content are no better than before"
     knob = Strength("the strength of the views", 0.02, 0.0, 1.0)
+
+    @classmethod
+    def knob_for(cls, trainer: Trainer) -> Strength | None:
+        """Less than what is set."""
+        there = float(trainer.views.strength)
+        return Strength("the strength of the views", min(0.02, there / 2), 0.0, there, below=True)
 
     @classmethod
     def refuses(cls, trainer: Trainer) -> str:

@@ -49,7 +49,7 @@ class SharedBits(Fault):
         """With bits."""
         made: tuple[Tensor, ...] = part(items)
         bits = torch.randint(2, (len(made[0]), int(self.strength)), generator=self.generator)
-        return tuple(written(view, bits, _untouched(self.trainer)) for view in made)
+        return tuple(written(view, bits, _untouched(self.trainer), _ends(self.trainer)) for view in made)
 
     def enter(self) -> None:
         """Bits into the reference set."""
@@ -58,7 +58,7 @@ class SharedBits(Fault):
         self._before = self.reference.items
         # Drawn apart: whether anybody looks must not move what the steps draw.
         bits = torch.randint(2, (len(self._before), int(self.strength)), generator=self.apart())
-        self.reference.items = written(self._before, bits, _untouched(self.trainer))
+        self.reference.items = written(self._before, bits, _untouched(self.trainer), _ends(self.trainer))
 
     def leave(self) -> None:
         """The reference set as it was."""
@@ -68,6 +68,12 @@ class SharedBits(Fault):
 
 def _untouched(trainer: Trainer) -> int:
     return int(getattr(trainer.source, "untouched", 0))
+
+
+def _ends(trainer: Trainer) -> tuple[float, float]:
+    """The darkest and the brightest of a picture: 0 and 1, or the ends of its own range where that goes beyond."""
+    low, high = getattr(trainer.source, "value_range", (0.0, 1.0))
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (float(low), float(high))
 
 
 def _shapes(trainer: Trainer) -> set[tuple[int, ...]]:
@@ -84,8 +90,11 @@ def _room(trainer: Trainer) -> int:
     return min(found)
 
 
-def written(x: Tensor, bits: Tensor, spared: int = 0) -> Tensor:
-    """x `(rows, ...)` with bits `(rows, k)` in it; the last `spared` channels or entries stay as they are."""
+def written(x: Tensor, bits: Tensor, spared: int = 0, ends: tuple[float, float] = (0.0, 1.0)) -> Tensor:
+    """x `(rows, ...)` with bits `(rows, k)` in it; the last `spared` channels or entries stay as they are.
+
+    ends: of pictures, the values of a square that is dark and of one that is bright.
+    """
     x, bits = x.clone(), bits.to(x.device)
     own = x[:, : x.shape[1] - spared]
     if x.ndim == 2:
@@ -99,7 +108,7 @@ def written(x: Tensor, bits: Tensor, spared: int = 0) -> Tensor:
         top, left = place // across * side, place % across * side
         colour = colours[place % len(colours)] if own.shape[1] == 3 else colours.new_ones(own.shape[1])
         square = (bits[:, place, None].to(x.dtype) * colour)[:, :, None, None]
-        own[:, :, top : top + side, left : left + side] = square
+        own[:, :, top : top + side, left : left + side] = ends[0] + (ends[1] - ends[0]) * square
     return x
 
 
@@ -110,6 +119,13 @@ class FewClasses(Fault):
     line = "each batch is drawn from a few classes only, so that many negatives are of the anchor's own class"
     looks = "samples of one class are pushed apart: tolerance and probes of the class fall, uniformity does not"
     knob = Strength("how many classes a batch is drawn from, at least", 2, 1, float("inf"), whole=True)
+
+    @classmethod
+    def knob_for(cls, trainer: Trainer) -> Strength | None:
+        """Fewer than there are."""
+        labels: Any = trainer.source.labels
+        most = len(torch.unique(labels[labels >= 0])) - 1
+        return Strength("how many classes a batch is drawn from, at least", min(2, most), 1, most, whole=True)
 
     @classmethod
     def refuses(cls, trainer: Trainer) -> str:

@@ -39,6 +39,12 @@ class BatchNormLeak(Fault):
     knob = Strength("how many samples share their statistics", 4, 2, float("inf"), whole=True)
 
     @classmethod
+    def knob_for(cls, trainer: Trainer) -> Strength | None:
+        """At least two parts in a batch: of one, the statistics are those of the batch."""
+        most = max(2, trainer.batch // 2)
+        return Strength("how many samples share their statistics", min(4, most), 2, most, whole=True)
+
+    @classmethod
     def refuses(cls, trainer: Trainer) -> str:
         """Needs BatchNorm, and a loss that looks for partners among others."""
         if not any(isinstance(part, _BatchNorm) for part in trainer.learner.modules()):
@@ -47,6 +53,8 @@ class BatchNormLeak(Fault):
             return "its loss does not look for a partner among others, so there is nothing to be told apart by them."
         if not trainer.learner.together:
             return "its views go through the model one after the other, so statistics are those of one view."
+        if trainer.batch < 4:
+            return f"its batch of {trainer.batch} cannot be cut into parts of two."
         return ""
 
     def embed(self, part: Part, views: tuple[Tensor, ...], batch: Batch) -> Outputs:
@@ -150,24 +158,62 @@ class EvaluatedInTrainMode(Fault):
     def enter(self) -> None:
         """Every call of the model at rest is turned into one in training."""
         learner = self.trainer.learner
-        self._at_rest: list[nn.Module] = []
+        self._mode = _InTrainMode()
         self._hooks = (
-            learner.register_forward_pre_hook(self._before),
-            learner.register_forward_hook(self._after, always_call=True),
+            learner.register_forward_pre_hook(self._mode.before),
+            learner.register_forward_hook(self._mode.after, always_call=True),
         )
+
+    def step(self, part: Part) -> Any:
+        """As it is: in a step the mode is what the step makes it."""
+        self._mode.acts = False
+        try:
+            return super().step(part)
+        finally:
+            self._mode.acts = True
 
     def leave(self) -> None:
         """No more."""
+        self._mode.acts = False
         for hook in self._hooks:
             hook.remove()
 
-    def _before(self, learner: nn.Module, _inputs: object) -> None:
-        if not learner.training:
-            self._at_rest = [part for part in with_modes(learner) if not part.training]
-            for part in self._at_rest:
+
+class _InTrainMode:
+    """Turns a call at rest into one in training. Knows no trainer: a copy of the model takes its hooks along."""
+
+    def __init__(self) -> None:
+        self.acts = True
+        self.at_rest: list[nn.Module] = []
+        self.before = _Hook(self, "begin")
+        self.after = _Hook(self, "end")
+
+    def begin(self, learner: nn.Module) -> None:
+        """Before the model's forward."""
+        if self.acts and not learner.training:
+            self.at_rest = [part for part in with_modes(learner) if not part.training]
+            for part in self.at_rest:
                 part.training = True
 
-    def _after(self, _learner: nn.Module, _inputs: object, _outputs: object) -> None:
-        for part in self._at_rest:
+    def end(self, _learner: nn.Module) -> None:
+        """After it, also when it raised."""
+        for part in self.at_rest:
             part.training = False
-        self._at_rest = []
+        self.at_rest = []
+
+
+class _Hook:
+    """One end of `_InTrainMode`, as torch calls it."""
+
+    def __init__(self, mode: _InTrainMode | None = None, name: str = "") -> None:
+        self.mode, self.name = mode, name
+
+    def __call__(self, learner: nn.Module, *_more: object) -> None:
+        if self.mode is not None:
+            getattr(self.mode, self.name)(learner)
+
+    def __deepcopy__(self, memo: object) -> _Hook:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Hook, ()  # a model that is read back is without the fault

@@ -47,10 +47,10 @@ class FrozenTeacher(OfTeacher):
 
 
 class InstantTeacher(OfTeacher):
-    """The teacher is the student of the step before."""
+    """The teacher is the student itself, without its gradient."""
 
     name = "instant teacher"
-    line = "the teacher is the student of the step before: momentum 0, whatever was set"
+    line = "the teacher is the student itself, without its gradient: momentum 0, whatever was set"
     looks = "targets jump; without a predictor or negatives the embeddings shrink, with them learning is rougher"
     momentum = 0.0
     already = "its teacher is the student already: momentum is 0."

@@ -15,7 +15,7 @@ from vergence import errors, shapes
 from vergence.metrics.chance import Chance
 from vergence.metrics.isotropic import isotropic
 from vergence.metrics.null import band
-from vergence.metrics.rows import Floats, rows_of
+from vergence.metrics.rows import Floats, above_rounding, rows_of
 from vergence.metrics.singular import measure
 
 __all__ = ["FIRST", "LAST", "AlphaReQ", "alpha_req", "alpha_req_null", "power_law_exponent"]
@@ -116,7 +116,7 @@ def alpha_req(
     rows = np.concatenate(found.by_view)
     exist = min(len(rows) - 1, found.dim)
     _check_enough("alpha_req", first, exist, f"{len(rows)} rows of {found.dim} columns")
-    parts = measure(rows, found.eps)
+    parts = measure(above_rounding(rows, found.eps), found.eps)
     length = math.sqrt(float(np.square(parts.centred).sum()))
     above = parts.centred[:exist] > parts.floor_centred * length
     usable = exist if above.all() else int(np.argmin(above))

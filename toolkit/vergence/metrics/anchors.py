@@ -111,12 +111,12 @@ def blocks(who: Pairs, anchors: Tensor) -> Iterator[Block]:
 
 
 def apart(who: Pairs, block: Block) -> Block:
-    """Without the negatives that share the anchor's label."""
+    """With negatives of another label alone: a pair of which one has no label may be of one class."""
     if who.labels is None:
         return block
     labels = who.labels.cpu().numpy()
     own = labels[block.anchors, None]
-    return replace(block, negative=block.negative & ((own != labels) | (own < 0)))
+    return replace(block, negative=block.negative & (own >= 0) & (labels >= 0) & (own != labels))
 
 
 def stand(who: Pairs, anchors: Tensor, hardest: int = 10) -> tuple[Stand, Stand | None]:

@@ -22,7 +22,7 @@ __all__ = ["Bimodality", "bimodality"]
 LEAST = 8
 """Positive pairs: two normals have five numbers."""
 NEAR_ONE = 1e-6
-"""Cosines are kept so far from 1 and -1, where Fisher's z has no end."""
+"""Cosines are kept so far from 1 and -1, where Fisher's z has no end. Nearer to 1, two rows are copies."""
 STARTS = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8)
 """Shares in the lower part at which the fit of two normals is begun."""
 NARROWEST = 0.02
@@ -39,7 +39,7 @@ class Bimodality:
     """Whether the cosines of positive pairs lie in one heap or in two."""
 
     dip: float
-    """Distance of the cosines from every distribution with one peak, 1 / (2 pairs) to 0.25."""
+    """Distance of the cosines that take part from every distribution with one peak, 1 / (2 pairs) to 0.25."""
     chance: Chance
     """Of `dip`, for so many values of the flattest distribution with one peak."""
     sarle: float | None
@@ -64,6 +64,8 @@ class Bimodality:
     """How likely each pair is one of the lower normal, 0 to 1."""
     pairs: int
     """Pairs that were measured."""
+    identical: int
+    """Of these, pairs with a cosine of 1, to 1e-6."""
     pairs_total: int
     """Pairs there are: more than were measured when pairs were drawn."""
     rows: int
@@ -78,7 +80,9 @@ class Bimodality:
             return True
         if self.bic is None or self.valley is None or self.share_low is None:
             return False
-        fewer = min(self.share_low, 1 - self.share_low) * self.pairs
+        taken = self.pairs - (self.identical if _aside(self.identical, self.pairs) else 0)
+        low = self.share_low * self.pairs
+        fewer = min(low, taken - low)
         return self.bic > CLEAR and self.valley < DEEP and fewer >= LEAST - 0.5
 
 
@@ -107,6 +111,10 @@ def bimodality(
     Before training every pair is as unlike as any, at collapse every pair is alike: both are one heap.
     bic and sarle are evidence of two kinds only where the rest is normal: the cosines of sound pairs crowd below 1
     and are skewed, so both can call one heap two.
+
+    Copies, pairs with a cosine of 1, have no place in Fisher's z. As long as they are fewer than half, dip, sarle and
+    the fit are those of the other pairs: share_low is still a share of all, and of_low of a copy is 0. Where they are
+    half or more, they are the upper heap. `identical` counts them.
 
     Rows that are zero or not finite are left out and counted.
 
@@ -137,13 +145,19 @@ def bimodality(
     values = np.rint(values * grid) / grid
     size = given.rows.abs().amax(1)
     rows = torch.nonzero((size > 0) & torch.isfinite(size)).squeeze(1).cpu()
+    copies = values >= 1 - NEAR_ONE
+    taken = ~copies | (not _aside(int(copies.sum()), len(values)))
+    values = values[taken]
     two = _two_normals(np.arctanh(values.clip(NEAR_ONE - 1, 1 - NEAR_ONE)))
+    of_low = np.zeros(len(cosine))
+    if two is not None:
+        of_low[taken] = two.of_low
     return Bimodality(
         dip=dip(values),
         chance=dip_by_chance(len(values)),
         sarle=_sarle(values),
         bic=None if two is None else two.bic,
-        share_low=None if two is None else float(two.weight[0]),
+        share_low=None if two is None else float(two.weight[0]) * len(values) / len(cosine),
         mean_low=None if two is None else math.tanh(two.mean[0]),
         mean_high=None if two is None else math.tanh(two.mean[1]),
         separation=None if two is None else two.separation,
@@ -151,12 +165,18 @@ def bimodality(
         i=rows[i.cpu()],
         j=rows[j.cpu()],
         cosine=cosine,
-        of_low=None if two is None else torch.from_numpy(two.of_low),
-        pairs=len(values),
+        of_low=None if two is None else torch.from_numpy(of_low),
+        pairs=len(cosine),
+        identical=int(copies.sum()),
         pairs_total=total,
         rows=len(everything.rows),
         rows_left_out=left_out,
     )
+
+
+def _aside(copies: int, pairs: int) -> bool:
+    """Whether copies are left out of the fit: a few are an extra; where they are half or more, they are the rule."""
+    return 2 * copies < pairs
 
 
 def _sarle(values: Values) -> float | None:

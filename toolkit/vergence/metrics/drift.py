@@ -36,7 +36,7 @@ class Drift:
     """How a representation of the same items has changed between two moments."""
 
     before: Probes | None
-    """The factor, learned and asked before. None without labels, as the next four."""
+    """The factor, learned and asked before. None without labels that can be probed, as the next four."""
     old: Probes | None
     """Learned before, asked now: what a read-out that was made then is worth today. None also where dims differ."""
     refitted: Probes | None
@@ -45,9 +45,12 @@ class Drift:
     """`old` less `before`, linear: below 0 where the old read-out has got worse."""
     hidden: Comparison | None
     """`refitted` less `old`, linear: what somebody does not see who fits the probe again at every look."""
+    without: str | None
+    """Why the labels that came cannot be probed; None where they were, and where none came."""
     cka: CKA
     residual_linear: float | None
-    """Share of the variance now that no linear map of then explains, on held-out rows; None: one side does not vary."""
+    """Share of the variance now that no linear map of then explains, on held-out rows; None: one side does not vary, or
+    all rows are of one group, so that none can be held out."""
     residual_orthogonal: float | None
     """The same for a rotation and one scale: at least about `residual_linear`."""
     residual_floor: float | None
@@ -91,7 +94,8 @@ def drift(
 
     before: (batch, dim_a), the snapshot. after: (batch, dim_b), now; row i of both is one item; at least 8 rows that
     are neither zero nor NaN or infinity in either; the others are left out and counted. labels: integers (batch,),
-    below 0: not labelled; None: no probes. groups: integers (batch,), rows of one group show the same thing and stay
+    below 0: not labelled; None: no probes. Labels of which fewer than two classes have rows in both halves give no
+    probes either, and `without` says so. groups: integers (batch,), rows of one group show the same thing and stay
     in one half. neighbours: how many are compared. max_rows: above this, rows are drawn. generator: on the CPU, for
     that; None: the same rows each time. seed: fixes halves and draws of the probes.
 
@@ -106,7 +110,7 @@ def drift(
     Probes are those of `probes`; the old one keeps the standardisation of its day. 0.5 s for 1,024 x 128 with ten
     classes on one thread.
 
-    Raises ShapeError, TooFewRows (rows, or classes with rows in both halves), DeviceMismatch, ArgumentError.
+    Raises ShapeError, TooFewRows, DeviceMismatch, ArgumentError.
     Source: old and refitted read-outs as in the study of forgetting by Davari et al. 2022, arXiv:2203.13381; cka of
     Kornblith et al. 2019, arXiv:1905.00414; the best rotation of Schoenemann 1966.
     """
@@ -123,9 +127,15 @@ def drift(
     classes = None if labels is None else labels.cpu()[taken]
     same = None if groups is None else groups.cpu()[taken]
     parted = halves([torch.zeros(len(one), dtype=torch.long) if classes is None else classes], same, seed=seed)
-    then, old, now = (None, None, None) if classes is None else _probed(one, other, classes, parted, seed)
+    then, old, now, without = None, None, None, None
+    if classes is not None:
+        try:
+            then, old, now = _probed(one, other, classes, parted, seed)
+        except errors.TooFewRows as error:  # nothing else here needs labels
+            without = str(error)
     alike = cka(one, other)
-    left = None if alike.unbiased is None else residuals(one, other, parted.fit, parted.test)
+    held_out = min(len(parted.fit), len(parted.test)) > 0
+    left = residuals(one, other, parted.fit, parted.test) if held_out and alike.unbiased is not None else None
     spread = [_spread(x) for x in (one, other)]
     k = min(neighbours, len(one) - 1)
     return Drift(
@@ -134,6 +144,7 @@ def drift(
         refitted=now,
         lost=None if old is None or then is None else compare(old.linear, then.linear),
         hidden=None if old is None or now is None else compare(now.linear, old.linear),
+        without=without,
         cka=alike,
         residual_linear=None if left is None else left.linear,
         residual_orthogonal=None if left is None else left.orthogonal,

@@ -51,15 +51,18 @@ def encoded(call: str, encoder: Encoder, inputs: Inputs) -> Float[Tensor, "items
 
 
 def fitting(encoder: Encoder, inputs: Tensor) -> Tensor:
-    """Inputs on the device of a module's weights, and in their precision."""
+    """Inputs on the device of a module's weights, and in their precision; whole numbers stay what they are."""
     first = next(encoder.parameters(), None) if isinstance(encoder, nn.Module) else None
     if first is None:
         return inputs
-    return inputs.to(first.device, first.dtype if first.is_floating_point() else inputs.dtype)
+    both = inputs.is_floating_point() and first.is_floating_point()
+    return inputs.to(first.device, first.dtype if both else inputs.dtype)
 
 
-def check_inputs(call: str, name: str, encoder: object, inputs: object, *, rows: int) -> None:
-    """A callable, and a floating tensor with `rows` inputs or more and entries in each."""
+def check_inputs(
+    call: str, name: str, encoder: object, inputs: object, *, rows: int, whole_numbers: bool = False
+) -> None:
+    """A callable, and a floating tensor with `rows` inputs or more and entries in each; whole numbers where they do."""
     if not callable(encoder):
         raise errors.ArgumentError(
             f"{call}: the encoder is a {type(encoder).__name__}. It must be a module or a function that turns {name} "
@@ -70,7 +73,7 @@ def check_inputs(call: str, name: str, encoder: object, inputs: object, *, rows:
             f"{call}: {name} is a {type(inputs).__name__}. It must be a torch tensor (items, ...); "
             f"wrap it with torch.as_tensor({name})."
         )
-    if not inputs.is_floating_point():
+    if inputs.is_complex() or not (inputs.is_floating_point() or whole_numbers):
         raise errors.ShapeError(
             f"{call}: {name} has dtype {inputs.dtype}. It must be floating point, as the encoder takes it; of pixels "
             f"from 0 to 255 use {name}.float() / 255. Tokens have nothing that could be changed a little."

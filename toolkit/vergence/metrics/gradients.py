@@ -113,7 +113,7 @@ def gradients(
         for inner, parameter in own:
             every.setdefault(id(parameter), (f"{name}.{inner}" if inner else name, parameter))
     lengths = _lengths(parameter for _, parameter in every.values())
-    total = math.fsum(length**2 for length in lengths.grad.values() if math.isfinite(length))
+    total = _length(length for length in lengths.grad.values() if math.isfinite(length))
     sound = bool(lengths.grad) and all(map(math.isfinite, lengths.grad.values()))
     parts = tuple(_part(name, own, lengths, total) for name, own in members.items())
     asks = [(name, p) for name, p in every.values() if p.requires_grad]
@@ -121,7 +121,7 @@ def gradients(
     outside = [name for name, p in asks if id(p) not in known]
     return Gradients(
         parts=parts,
-        norm=math.sqrt(total) if sound else None,
+        norm=total if sound else None,
         entries=sum(p.numel() for _, p in every.values()),
         tensors=len(every),
         shared=_shared(members),
@@ -136,7 +136,8 @@ def named_parts(model: nn.Module, **beside: nn.Module | None) -> dict[str, nn.Mo
     """The parts of a model by name: what stands side by side in it, and inside each encoder what that is made of.
 
     model: a module with a child `encoder` (and `projector`, `predictor`, ...): its children are the parts. Any other
-    module is itself the part `encoder`. What DataParallel or `torch.compile` wrap around it is taken off.
+    module is itself the part `encoder`. What DataParallel or `torch.compile` wrap around it is taken off. Parameters
+    that such a model holds itself, beside its children (`logit_scale`), are the part `own`.
     beside: further modules by name, `projector=head`; None, and what has no parameters, is left out.
 
     The encoder's children are `encoder.<name>`, of two encoders (`text_encoder`) likewise.
@@ -144,8 +145,15 @@ def named_parts(model: nn.Module, **beside: nn.Module | None) -> dict[str, nn.Mo
     Raises ArgumentError (what came is no module).
     """
     check_modules("named_parts", {"model": model} | {name: each for name, each in beside.items() if each is not None})
-    children = dict(_bare(model).named_children())
-    top = children if "encoder" in children else {"encoder": model}
+    bare = _bare(model)
+    top = dict(bare.named_children())
+    if "encoder" in top:
+        name = "own"
+        while name in top or name in beside:
+            name += "_"
+        top[name] = _own(bare)
+    else:
+        top = {"encoder": model}
     found: dict[str, nn.Module] = {}
     for name, module in [*top.items(), *beside.items()]:
         if module is None or next(module.parameters(), None) is None:
@@ -161,6 +169,16 @@ def named_parts(model: nn.Module, **beside: nn.Module | None) -> dict[str, nn.Mo
                 inner = [(f"{own}.{deep}", one) for deep, one in part.named_children() if own_parameters(one)]
             found |= {f"{name}.{own}": part for own, part in inner}
     return found
+
+
+def _own(model: nn.Module) -> nn.Module:
+    """The parameters that a model holds itself and no child of it does, as a module of their own."""
+    inside = {id(p) for child in model.children() for p in child.parameters()}
+    own = nn.Module()
+    for name, parameter in model.named_parameters(recurse=False):
+        if id(parameter) not in inside:
+            own.register_parameter(name, parameter)
+    return own
 
 
 def own_parameters(module: nn.Module) -> list[tuple[str, nn.Parameter]]:
@@ -273,7 +291,7 @@ def _part(name: str, own: list[tuple[str, nn.Parameter]], lengths: _Lengths, tot
         norm=norm,
         weight_norm=weight,
         relative=ratio,
-        share=norm**2 / total if norm is not None and total > 0 else None,
+        share=(norm / total) ** 2 if norm is not None and total > 0 else None,
         entries=sum(p.numel() for _, p in own),
         tensors=len(own),
         unreached=sum(id(p) not in lengths.grad for p in asks),

@@ -14,7 +14,7 @@ from vergence import errors, shapes
 from vergence.metrics.chance import Chance
 from vergence.metrics.neighbours import Index, apart, distinct, nearest_distances
 from vergence.metrics.null import band
-from vergence.metrics.rows import Floats, Rows, rows_of
+from vergence.metrics.rows import Floats, Rows, above_rounding, around_one, rows_of
 from vergence.shapes import Embeddings
 
 __all__ = [
@@ -127,7 +127,8 @@ def intrinsic_dimension(
     shapes.check_count(call, "k", k, least=3)
     found = rows_of(call, views, least=k + 2, max_rows=None, generator=None, zeros=True)
     shapes.check_count(call, "max_rows", max_rows, least=k + 2)
-    parts = [rows[distinct(rows)[0]] for rows in found.by_view]
+    parts = [above_rounding(rows, found.eps) for rows in around_one(found.by_view)]
+    parts = [rows[distinct(rows)[0]] for rows in parts]
     duplicates = found.count - sum(map(len, parts))
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     parts = [_drawn(part, max(k + 2, max_rows // len(parts)), generator) for part in parts]
@@ -207,7 +208,7 @@ def local_intrinsic_dimension(z: Embeddings, *, k: int = NEIGHBOURS) -> Float[Te
 def intrinsic_dimension_null(batch: int, dim: int, *, k: int = NEIGHBOURS) -> IntrinsicNull:
     r"""What `intrinsic_dimension` reads for Gaussian rows that fill all their dimensions.
 
-    batch: rows, >= k + 2. dim: >= 1. k: as for `intrinsic_dimension`.
+    batch: rows, >= k + 1. dim: >= 1. k: as for `intrinsic_dimension`.
 
     Reads about dim while that is below 10, less and less of it above, for want of rows: at 1,024 rows 9.5 for
     10, 37 for 64, 56 for 128 (TwoNN).
@@ -220,7 +221,7 @@ def intrinsic_dimension_null(batch: int, dim: int, *, k: int = NEIGHBOURS) -> In
     """
     call = "intrinsic_dimension_null"
     shapes.check_count(call, "k", k, least=3)
-    shapes.check_count(call, "batch", batch, least=k + 2)
+    shapes.check_count(call, "batch", batch, least=k + 1)
     shapes.check_count(call, "dim", dim)
     random = np.random.default_rng(0)
     draws = int(min(DRAWS, max(4, MOST_SIMULATED / (float(batch) ** 2 * (dim + 64)))))
@@ -279,9 +280,10 @@ def _checked(call: str, z: Tensor, least: int) -> tuple[Floats, Index]:
     """Rows that differ, and which of them each row is."""
     shapes.check_embeddings(call, "z", z, rows=least)
     shapes.check_finite(call, "z", z)
-    rows = np.ascontiguousarray(z.detach().cpu().double().numpy())
+    eps = torch.finfo(z.dtype).eps
+    rows = above_rounding(around_one([z.detach().cpu().double().numpy()])[0], eps)
     first, member = distinct(rows)
-    kept, stands_for = apart(rows[first], torch.finfo(z.dtype).eps)
+    kept, stands_for = apart(rows[first], eps)
     if len(kept) < least:
         raise errors.TooFewRows(
             f"{call}: {len(kept)} of {len(rows)} rows of z differ from one another, {least} are needed. Has the batch "

@@ -7,18 +7,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from vergence.metrics.chance import Chance
+from vergence.metrics.rows import above_rounding
 
 __all__ = ["Side", "null_moments", "null_of", "products", "sides", "undefined", "value_of"]
 
 CELLS = 2**22
 """Numbers in one block: 32 MB."""
-ROUNDING = 4.0
-"""Rows that differ by less than so many units of the last digit of their largest entry coincide."""
 LEVEL = 1.959963984540054
 """Standard deviations of a normal on either side of its mean that hold 95 %."""
 FLAT = 1e-12
@@ -27,7 +27,10 @@ FLAT = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """The rows of one representation minus their mean, divided by their largest entry, in float64 on the CPU."""
+    """The rows of one representation minus their mean, divided by their largest entry, in float64 on the CPU.
+
+    Columns that vary by no more than rounding are 0.
+    """
 
     rows: Float[Tensor, "n dim"]
     constant: bool
@@ -73,13 +76,13 @@ def sides(given: Sequence[Tensor]) -> list[Side]:
     """Each of some finite (n, dim), centred."""
     found = []
     for z in given:
-        rows = z.detach().cpu().double()
-        size = float(rows.abs().max())
-        rows = rows / (size or 1.0)
+        wide = z.detach().cpu().double().numpy()
+        size = float(np.abs(wide).max())
+        rows = torch.from_numpy(above_rounding(wide / (size or 1.0), torch.finfo(z.dtype).eps))
         rows = rows - rows[0]  # of rows that coincide nothing is left
         rows = rows - rows.mean(0)
         left = float(rows.abs().max())
-        constant = left <= ROUNDING * torch.finfo(z.dtype).eps
+        constant = left == 0
         # Fourth powers of entries follow: around 1 they can neither vanish nor overflow.
         found.append(Side(rows if constant else rows / left, constant))
     return found

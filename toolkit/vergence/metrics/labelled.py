@@ -38,6 +38,11 @@ class Labelled:
     eps: float
     """How exact the numbers are that came: that of float32 at best, also for half precision."""
 
+    def scaled(self) -> Labelled:
+        """With 1 as the largest number: the squares of what ratios are made of are then neither infinite nor zero."""
+        largest = self.rows.abs().amax()
+        return self if float(largest) == 0 else replace(self, rows=self.rows / largest)
+
     def shuffled(self, generator: torch.Generator) -> Labelled:
         """The same rows and class sizes, with nothing in common."""
         return replace(self, place=self.place[torch.randperm(len(self.place), generator=generator)])

@@ -15,7 +15,7 @@ from vergence import errors, shapes
 from vergence.metrics.chance import Chance
 from vergence.metrics.grouping import grouping
 from vergence.metrics.isotropic import effective, isotropic
-from vergence.metrics.rows import Floats, rows_of
+from vergence.metrics.rows import Floats, above_rounding, rows_of
 from vergence.shapes import Labels
 
 __all__ = ["DELTA", "Lidar", "lidar"]
@@ -24,6 +24,8 @@ DELTA = 1e-4
 """Added to the diagonal of the covariance within images, as in the paper."""
 EPS = 1e-8
 """Added to each share; the code that the number is compared with has it at the same place."""
+HUGE = 256
+"""Rows of 2^256 and more are divided down first, as their squares, and products of those, would overflow."""
 
 Members = NDArray[np.int64]
 
@@ -105,8 +107,8 @@ def lidar(z: Tensor, groups: Labels | None = None, *, delta: float = DELTA) -> L
     rows, member, alone = _in_groups(found.by_view[0][member >= 0], member[member >= 0])
     images = int(member.max()) + 1 if len(member) else 0
     if images < 2:
-        raise _too_few(len(given), images, alone)
-    rows = _above_rounding(rows, found.eps)
+        raise _too_few(len(given), found.left_out, images, alone)
+    rows, delta = _bounded(above_rounding(rows, found.eps), delta)
     seen, even = grouping(rows, member), grouping(_evened(rows, delta), member)
     grouped = seen.grouped or even.grouped
     values = _eigenvalues(rows, member, images, delta)
@@ -173,26 +175,32 @@ def _in_groups(rows: Floats, member: Members) -> tuple[Floats, Members, int]:
     return rows[keep], numbered.reshape(-1).astype(np.int64), int((sizes == 1).sum())
 
 
-def _above_rounding(rows: Floats, eps: float) -> Floats:
-    """The rows, or one of them again and again where they differ by no more than rounding."""
-    around = rows - rows[0]  # exactly 0 for rows that coincide, as their mean is not exact
-    spread = math.sqrt(float(np.square(around - around.mean(0)).mean()))
-    return rows if spread > eps * float(np.abs(rows).max()) else np.repeat(rows[:1], len(rows), 0)
-
-
 def _evened(rows: Floats, delta: float) -> Floats:
     """Rows with covariance I, but for directions that vary by less than delta."""
     from scipy.linalg import cholesky, solve_triangular  # type: ignore[import-untyped, unused-ignore]
 
     around = rows - rows[0]
     around = around - around.mean(0)
-    covariance = around.T @ around / len(around)
-    covariance[np.diag_indices_from(covariance)] += delta
+    covariance = _raised(around.T @ around / len(around), delta)
     found: Floats = solve_triangular(cholesky(covariance, lower=True), around.T, lower=True).T
     return found
 
 
-def _too_few(total: int, images: int, alone: int) -> errors.InputError:
+def _bounded(rows: Floats, delta: float) -> tuple[Floats, float]:
+    """Both in units in which the squares of the rows do not overflow: the eigenvalues are without units."""
+    _, exponent = np.frexp(np.abs(rows).max())
+    if exponent < HUGE:
+        return rows, delta
+    return np.ldexp(rows, -exponent), float(np.ldexp(delta, -2 * exponent))
+
+
+def _too_few(total: int, left_out: int, images: int, alone: int) -> errors.InputError:
+    if left_out:
+        return errors.TooFewRows(
+            f"lidar: {left_out:,} of {total:,} rows are not finite (NaN or infinity), and without them {images} "
+            f"image{'' if images == 1 else 's'} with two views or more remain, 2 are needed. Look at the step before: "
+            "a learning rate too high, a division by zero, or half precision overflow."
+        )
     if images == 0 and alone > 1:
         return errors.TooFewRows(
             f"lidar: each of {alone:,} groups has one row, so nothing says which rows are views of one image. Give "
@@ -212,8 +220,7 @@ def _eigenvalues(rows: Floats, member: Members, images: int, delta: float) -> Fl
     sizes = np.bincount(member)
     means = sums / sizes[:, None]
     own = rows - means[member]
-    within = own.T @ own / (len(rows) - images)
-    within[np.diag_indices_from(within)] += delta
+    within = _raised(own.T @ own / (len(rows) - images), delta)
     between = means - means.mean(0)
     from scipy.linalg import cholesky, solve_triangular  # type: ignore[import-untyped, unused-ignore]
 
@@ -222,6 +229,13 @@ def _eigenvalues(rows: Floats, member: Members, images: int, delta: float) -> Fl
     gram = whitened @ whitened.T if len(whitened) <= images else whitened.T @ whitened
     values: Floats = np.maximum(np.linalg.eigvalsh(gram / (images - 1))[::-1], 0.0)
     return values
+
+
+def _raised(covariance: Floats, delta: float) -> Floats:
+    """With delta on the diagonal, or what float64 can tell from 0 there: a root must exist."""
+    diagonal = np.diag_indices_from(covariance)
+    covariance[diagonal] += max(delta, len(covariance) * np.finfo(np.float64).eps * float(covariance[diagonal].max()))
+    return covariance
 
 
 def _rank(values: Floats) -> float:

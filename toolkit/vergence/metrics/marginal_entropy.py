@@ -178,13 +178,13 @@ def marginal_entropy_null(batch: int, dim: int, *, of: Scaling = "sphere") -> Ch
     shapes.check_count(call, "batch", batch, least=5)
     shapes.check_count(call, "dim", dim, least=2 if of == "sphere" else 1)
     random = np.random.default_rng(0)
-    limit = sphere_entropy if of == "sphere" else lambda _: ENTROPY
     if batch * dim <= SMALL or batch < FEW:
         narrow = min(dim, SMALL // min(batch, SMALL))
-        whole = (_scaled(random.standard_normal((batch, narrow)), of, 0.0)[0] for _ in range(DRAWS))
+        whole = [_drawn(random, batch, narrow, dim, of) for _ in range(DRAWS)]
         values = np.array([float(_entropy(rows).mean()) for rows in whole])
-        mean = float(values.mean())
-        return band((mean + limit(dim) - limit(narrow) + (values - mean) * math.sqrt(narrow / dim)).tolist())
+        # The spread of a few columns varies, that of all together does not.
+        around = values - np.array([math.log(float(np.square(rows).mean())) / 2 for rows in whole])
+        return band((values.mean() + (around - around.mean()) * math.sqrt(narrow / dim)).tolist())
     columns = min(SMALL, max(16, ENTRIES // batch))
     draws = random.standard_normal((batch, columns))
     if of == "sphere":
@@ -192,6 +192,16 @@ def marginal_entropy_null(batch: int, dim: int, *, of: Scaling = "sphere") -> Ch
     shape = _entropy(draws) - np.log(draws.std(0))
     size = (1 + (dim - 1) / (dim + 2)) / (2 * batch) if of == "sphere" else 0.0
     return normal_band(float(shape.mean()) - size, float(shape.std(ddof=1)) * math.sqrt(1 / dim + 1 / columns))
+
+
+def _drawn(random: np.random.Generator, batch: int, columns: int, dim: int, of: Scaling) -> Floats:
+    """Some columns of rows in `dim` dimensions; what the others add to the length of a row is drawn as a whole."""
+    draws = random.standard_normal((batch, columns))
+    if of == "columns":
+        return _scaled(draws, of, 0.0)[0]
+    rest = random.chisquare(dim - columns, (batch, 1)) if dim > columns else 0.0
+    found: Floats = draws * np.sqrt(dim / (np.square(draws).sum(1, keepdims=True) + rest))
+    return found
 
 
 def _entropy(rows: Floats) -> Floats:
@@ -209,6 +219,7 @@ def _scaled(rows: Floats, of: Scaling, eps: float) -> tuple[Floats, Flags]:
         rows = rows * (math.sqrt(rows.shape[1]) / np.sqrt(np.square(rows).sum(1, keepdims=True)))
         dead = dead | (np.ptp(rows, axis=0) <= 2 * eps * np.abs(rows).max(0))
         return rows, dead
+    rows = rows / np.where(size > 0, size, 1.0)
     spread = rows.std(0)
     return (rows - rows.mean(0)) / np.where(dead, 1.0, spread), dead
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vergence.metrics.rows import Floats
+from vergence.metrics.rows import Floats, typical
 
 __all__ = ["apart", "distinct", "nearest_distances"]
 
 BLOCK = 512
 """Rows compared at a time: the largest matrix is BLOCK x n."""
 ROUNDING = 4.0
-"""Rows nearer than so many eps of their length cannot be told from rows that are one."""
+"""Rows that differ in no column by more than so many eps of its number cannot be told from rows that are one."""
 MORE = 4
 """Neighbours looked at beyond those asked for: the order that a matrix product gives is only right to 1e-8."""
 
@@ -36,16 +36,18 @@ def apart(rows: Floats, eps: float) -> tuple[Index, Index]:
     everything = np.arange(n, dtype=np.int64)
     if n < 2:
         return everything, everything
-    reach = ROUNDING * eps * np.sqrt(np.square(rows).sum(1))
-    alike = nearest_distances(rows, 1)[:, 0] <= reach
+    size = np.abs(rows)
+    # Column by column: a number is rounded in proportion to itself, or to those it was summed of.
+    reach = ROUNDING * eps * np.maximum(size, typical(size))
+    alike = nearest_distances(rows, 1)[:, 0] <= np.sqrt(np.square(reach).sum(1))
     if not alike.any():
         return everything, everything
     kept: list[int] = []
     stands_for = everything.copy()
     for row in np.flatnonzero(alike).tolist():
-        between = np.sqrt(np.square(rows[kept] - rows[row]).sum(1)) if kept else np.empty(0)
-        if len(between) and between.min() <= reach[row]:
-            stands_for[row] = kept[int(between.argmin())]
+        same = (np.abs(rows[kept] - rows[row]) <= reach[row]).all(1) if kept else np.empty(0, bool)
+        if same.any():
+            stands_for[row] = kept[int(same.argmax())]
         else:
             kept.append(row)
     first = np.unique(stands_for)

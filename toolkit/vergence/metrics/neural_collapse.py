@@ -101,11 +101,15 @@ def neural_collapse(
     weights, said = None, None
     if classifier is not None:
         weights = _weights(call, classifier, bias, given, z.shape[1])
+    if classifier is not None and predictions is None:
         every = given.rows @ classifier.detach().cpu().double().T
-        said = (every if bias is None else every + bias.detach().cpu().double()).argmax(1)
-    if predictions is not None:
+        every = every if bias is None else every + bias.detach().cpu().double()
+        shapes.check_finite(call, "z @ classifier.T", every)
+        said = every.argmax(1)
+    elif predictions is not None:
         shapes.check_labels(call, predictions, len(z), name="predictions")
         said = predictions.detach().cpu().long()[given.index]
+    given = given.scaled()
     means = class_means(given.rows, given.place, given.sizes)
     found = _signs(given, means)
     near = torch.cdist(given.rows, means).argmin(1)
@@ -172,6 +176,7 @@ def _signs(given: Labelled, means: Tensor | None) -> _Signs:
 
 
 def _apart(weights: Tensor, middle: Tensor) -> float:
+    weights = weights / weights.abs().max()
     return float((weights / weights.norm() - middle / middle.norm()).norm())
 
 
@@ -194,6 +199,8 @@ def _weights(call: str, classifier: object, bias: object, given: Labelled, dim: 
             f"class is needed: ({len(classifier)},)."
         )
     shapes.check_finite(call, "classifier", classifier)
+    if isinstance(bias, Tensor):
+        shapes.check_finite(call, "bias", bias)
     weights = classifier.detach().cpu().double()[given.names]
     if float(weights.abs().max()) == 0:
         raise errors.ZeroRows(

@@ -37,7 +37,8 @@ class Ordering:
     auc_anchor: float
     """Mean over anchors of the AUC among the anchor's own pairs."""
     auc_apart: float | None
-    """`auc_anchor` with negatives of other labels alone: what false negatives cost is left out. None without labels."""
+    """`auc_anchor` with negatives of other labels alone: what false negatives cost is left out. Pairs of which one has
+    no label are no such negatives. None without labels."""
     chance: Chance
     """Of `auc_anchor`, where a positive is no more alike than a negative."""
     misordered: float

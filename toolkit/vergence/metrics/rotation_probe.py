@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from vergence import errors, shapes
@@ -21,7 +21,7 @@ LEAST = 8
 CHUNK = 256
 """Images given to the encoder at a time."""
 
-Images = Float[Tensor, "items channels height width"]
+Images = Shaped[Tensor, "items channels height width"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +63,9 @@ def rotation_probe(
 
     encoder: a module or any function, (items, channels, height, width) -> (items, dim). A module is put into eval mode
     and back; nothing learns. images: (items, channels, size, size), square, at least 8, as the encoder takes
-    them. Half of the images are learned from, all four rotations of each; the others are asked about.
-    max_images: above this, images are drawn. ridge: of the linear probe, see `probes`. generator: on the CPU, for the
-    drawing; None: the same images each time. seed: fixes halves.
+    them: pixels from 0 to 255 only for one that takes these. Half of the images are learned from, all four rotations
+    of each; the others are asked about. max_images: above this, images are drawn. ridge: of the linear probe, see
+    `probes`. generator: on the CPU, for the drawing; None: the same images each time. seed: fixes halves.
 
     Reads 0.25 where features do not depend on the rotation, 1 where it is always recognised. An encoder that knows
     what things are mostly knows which way up they stand, so the number falls when content is lost: on digits with 0,
@@ -83,7 +83,7 @@ def rotation_probe(
     Source: Reed et al. 2021, SelfAugment, arXiv:2009.07724, after Gidaris et al. 2018, arXiv:1803.07728.
     """
     call = "rotation_probe"
-    check_inputs(call, "images", encoder, images, rows=LEAST)
+    check_inputs(call, "images", encoder, images, rows=LEAST, whole_numbers=True)
     _check_square(call, images)
     shapes.check_count(call, "max_images", max_images, least=LEAST)
     shapes.check_positive(call, "ridge", ridge)
@@ -133,9 +133,21 @@ def _features(call: str, encoder: Encoder, images: Tensor, which: Tensor) -> Ten
     with at_rest(encoder):
         for chosen in torch.split(which, CHUNK):
             part = fitting(encoder, images[chosen])
-            turned = [encoded(call, encoder, torch.rot90(part, turn, (2, 3)).contiguous()) for turn in range(4)]
+            turned = [_encoded(call, encoder, torch.rot90(part, turn, (2, 3)).contiguous()) for turn in range(4)]
             parts.append(torch.stack(turned, 1).detach().cpu())
     return torch.cat(parts)
+
+
+def _encoded(call: str, encoder: Encoder, images: Tensor) -> Tensor:
+    try:
+        return encoded(call, encoder, images)
+    except (errors.ShapeError, RuntimeError) as error:
+        if images.is_floating_point():
+            raise
+        raise errors.ShapeError(
+            f"{call}: images has dtype {images.dtype}, and the encoder makes no features of them ({error}). If it "
+            "takes floating point, of pixels from 0 to 255 use images.float() / 255."
+        ) from error
 
 
 def _check_square(call: str, images: Tensor) -> None:

@@ -12,9 +12,14 @@ from torch import Tensor
 from vergence import errors, shapes
 from vergence.geometry import pairs
 
-__all__ = ["Floats", "Rows", "rows_of"]
+__all__ = ["Floats", "Rows", "above_rounding", "around_one", "rows_of", "typical"]
 
 Floats = NDArray[np.float64]
+
+ROUNDING = 4.0
+"""Numbers of a column that span no more than so many eps of the largest cannot be told from one number."""
+SINGLE = float(np.finfo(np.float32).eps)
+"""What came in half precision was, as a rule, summed in single precision and rounded once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,14 +78,42 @@ def rows_of(
         parts = _drawn(parts, max(least, max_rows // len(parts)), generator)
     tolerated = 1e-2 if any(view.dtype in (torch.float16, torch.bfloat16) for view in views) else 1e-3
     wide = [np.ascontiguousarray(part.cpu().double().numpy()) for part in parts]
+    with np.errstate(over="ignore"):  # a length beyond float64 is infinite, and not 1
+        was_unit = all(bool((np.abs(np.linalg.norm(rows, axis=1) - 1) <= tolerated).all()) for rows in wide)
     return Rows(
         by_view=wide,
         left_out=left_out,
         total=len(size),
         dim=given.rows.shape[1],
         eps=max(torch.finfo(view.dtype).eps for view in views),
-        was_unit=all(bool((np.abs(np.linalg.norm(rows, axis=1) - 1) <= tolerated).all()) for rows in wide),
+        was_unit=was_unit,
     )
+
+
+def above_rounding(rows: Floats, eps: float) -> Floats:
+    """The rows, but for columns that vary by no more than rounding: those hold their first number throughout.
+
+    rows: (n, dim), finite; eps: of the precision they came in. Column by column, since a number is rounded in
+    proportion to itself: one column of large numbers says nothing about how exact the others are.
+    """
+    size = np.abs(rows).max(0)
+    # A column of small numbers can be what is left of larger ones that were subtracted, with their rounding.
+    noise = ROUNDING * np.maximum(eps * size, min(eps, SINGLE) * typical(size[None]))
+    flat = np.ptp(rows, axis=0) <= noise
+    return np.where(flat, rows[0], rows) if flat.any() else rows
+
+
+def typical(sizes: Floats) -> Floats:
+    """The lower median of each row, as a column."""
+    middle = (sizes.shape[1] - 1) // 2
+    found: Floats = np.partition(sizes, middle, axis=1)[:, middle : middle + 1]
+    return found
+
+
+def around_one(rows: list[Floats]) -> list[Floats]:
+    """The rows divided by one power of two, so exactly: their squares can neither vanish nor overflow."""
+    _, exponent = np.frexp(max(float(np.abs(part).max()) for part in rows))
+    return [np.ldexp(part, -exponent) for part in rows]
 
 
 def _each(rows: Tensor, good: Tensor, sizes: tuple[int, ...]) -> list[tuple[Tensor, Tensor]]:

@@ -34,6 +34,7 @@ class Parts:
     scale: float
     floor: float
     floor_centred: float
+    """Of the noise without its largest columns, where those are few and would hide what the others tell."""
     correlation: float | None
 
     @property
@@ -53,15 +54,34 @@ def measure(rows: Floats, eps: float) -> Parts:
     plain, centred, correlation = _eigenvalues(around, rows[0] + shift)
     limit = max(rows.shape) * np.finfo(np.float64).eps
     sigma, spread = (np.sqrt(np.where(one > limit * one[0], one, 0.0)) for one in (plain, centred))
-    # How large a matrix of roundings is: at most about its longest row plus its longest column (Seginer 2000).
-    squares = np.square(rows)
-    longest = math.sqrt(squares.sum(1).max()) + math.sqrt(squares.sum(0).max())
-    noise = ROUNDING * eps * longest
+    noise = ROUNDING * eps * _longest(rows)
     floors = []
-    for one in (sigma, spread):
+    for one, least in ((sigma, noise[0]), (spread, _told_apart(spread, noise))):
         length = math.sqrt(float(np.square(one).sum()))
-        floors.append(max(noise, math.sqrt(limit) * float(one[0])) / length if length else 1.0)
+        floors.append(max(float(least), math.sqrt(limit) * float(one[0])) / length if length else 1.0)
     return Parts(sigma, spread, scale, floors[0], floors[1], correlation)
+
+
+def _longest(rows: Floats) -> Floats:
+    """How large a matrix of roundings is, at most about its longest row plus its longest column (Seginer 2000).
+
+    Without its j largest columns, j = 0 .. dim - 1.
+    """
+    squares = np.square(rows)
+    columns = squares.sum(0)
+    order = np.argsort(columns)
+    longest_row = np.cumsum(squares[:, order], axis=1).max(0)
+    found: Floats = (np.sqrt(longest_row) + np.sqrt(columns[order]))[::-1]
+    return found
+
+
+def _told_apart(values: Floats, noise: Floats) -> float:
+    """The one of the floors over which most values lie that cannot be rounding.
+
+    j columns of noise make at most j values larger than the rest of the noise can (Weyl's inequality).
+    """
+    over = len(values) - np.searchsorted(values[::-1], noise, side="right")
+    return float(noise[int(np.argmax(over - np.arange(len(noise))))])
 
 
 def _eigenvalues(around: Floats, mean: Floats) -> tuple[Floats, Floats, float | None]:

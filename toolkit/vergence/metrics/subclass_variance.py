@@ -85,15 +85,19 @@ def subclass_variance(
     shapes.check_embeddings(call, "z", z)
     shapes.check_labels(call, labels, len(z))
     shapes.check_labels(call, sublabels, len(z), name="sublabels")
+    finite = torch.isfinite(z.detach()).all(1).cpu()
+    if not bool(finite.any()):
+        shapes.check_finite(call, "z", z)
     fine = sublabels.detach().cpu().long()
-    coarse = torch.where(fine < 0, -1, labels.detach().cpu().long())
+    # What is left out divides no class.
+    coarse = torch.where((fine < 0) | ~finite, -1, labels.detach().cpu().long())
     coarse = torch.where(_divided(coarse, fine), coarse, -1)
     if int((coarse >= 0).sum()) == 0:
         raise errors.TooFewRows(
-            f"{call}: no class has two sub-classes and more rows than sub-classes ({len(z)} rows). Are labels and "
-            "sublabels in this order, the coarse ones first? Or use a larger batch."
+            f"{call}: no class has two sub-classes and more rows than sub-classes ({int(finite.sum())} finite rows). "
+            "Are labels and sublabels in this order, the coarse ones first? Or use a larger batch."
         )
-    given = labelled(call, z, coarse, least=3, classes=1)
+    given = labelled(call, z, coarse, least=3, classes=1).scaled()
     _, sub = torch.unique(torch.stack([given.place, fine[given.index]]), dim=1, return_inverse=True)
     means = class_means(given.rows, given.place, given.sizes)
     apart = given.rows - means[given.place]

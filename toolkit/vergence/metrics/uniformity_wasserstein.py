@@ -145,23 +145,28 @@ def uniformity_wasserstein_null(batch: int, dim: int) -> Chance:
     shapes.check_count("uniformity_wasserstein_null", "batch", batch, least=2)
     shapes.check_count("uniformity_wasserstein_null", "dim", dim)
     if batch * dim <= ENTRIES:
-        return band(np.sqrt(_simulated(batch, dim)).tolist())
+        return band(np.sqrt(_simulated(batch, dim).sum(1)).tolist())
     if dim < FEW:
         smaller = ENTRIES // dim
-        return band(np.sqrt(_simulated(smaller, dim) * (smaller / batch)).tolist())
+        return band(np.sqrt(_simulated(smaller, dim).sum(1) * (smaller / batch)).tolist())
     shrink = math.sqrt(batch * dim / ENTRIES)
     smaller, narrow = max(2, round(batch / shrink)), max(2, round(dim / shrink))
     draws = _simulated(smaller, narrow)
     sigma = isotropic(batch, dim).singular_centred.numpy() * math.sqrt(1 - 1 / batch)
-    mean = 2 - 2 / math.sqrt(dim) * float(sigma.sum())
-    around = (draws - draws.mean()) * (narrow / dim)
+    # Covariances of rows of one length vary by 1 - 1 / dim of what the law has for many rows; for few rows measured.
+    fixed = max(0.0, 1 - dim / batch) / dim
+    mean = (2 - 2 / math.sqrt(dim) * float(sigma.sum()) - 1 / batch) * (1 - fixed) + 1 / batch
+    # Of many rows, n offset is a chi-squared of dim degrees over dim, 4 n shape one of (dim - 1)(dim + 2) / 2 over
+    # (dim + 2) / 2: that is how either scatters with dim.
+    scatter = math.sqrt(narrow / dim), math.sqrt((dim - 1) / (dim + 2) / ((narrow - 1) / (narrow + 2)))
+    around = ((draws - draws.mean(0)) * scatter).sum(1) * (narrow / dim)
     return band(np.sqrt(np.maximum(mean + around, 0)).tolist())
 
 
 def _simulated(batch: int, dim: int) -> Floats:
-    """Squared distances of DRAWS batches of even directions."""
+    """offset^2 and shape^2 of DRAWS batches of even directions."""
     random = np.random.default_rng(0)
-    found = [sum(_squares(_unit(random.standard_normal((batch, dim))))) for _ in range(DRAWS)]
+    found = [_squares(_unit(random.standard_normal((batch, dim)))) for _ in range(DRAWS)]
     return np.array(found)
 
 

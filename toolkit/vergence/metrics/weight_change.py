@@ -105,10 +105,15 @@ def weight_change(modules: nn.Module | Mapping[str, nn.Module], before: WeightSa
     A step of Adam moves a fresh layer by about its learning rate over the size of a weight, 1e-2 at 1e-3; 1 means
     that the part has moved as far as it was long. A teacher moves though no gradient reaches it.
 
-    Raises ArgumentError (no module, or parts that `before` does not know).
+    Raises ArgumentError (no module, or no sample), UnknownName (parts that `before` does not know).
     Source: the ratio of update to weight, as in You et al. 2017 (LARS), arXiv:1708.03888, over several steps.
     """
     named = check_modules("weight_change", modules)
+    if not isinstance(before, WeightSample):
+        raise errors.ArgumentError(
+            f"weight_change: before is a {type(before).__name__}. It must be a sample of the weights as they were: "
+            "before = weight_sample(modules), made before they move."
+        )
     unknown = [name for name in named if name not in before.parts]
     if unknown:
         raise errors.UnknownName("weight_change", unknown[0], before.parts, "part in the sample")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Literal
@@ -161,6 +163,23 @@ class Controls:
 
     def __init__(self) -> None:
         self._knobs: dict[str, tuple[Control, Callable[[], Any], Callable[[Any], None]]] = {}
+        self._held: dict[str, Any] | None = None
+        self._look = threading.RLock()
+        """Nobody reads a value while `held` begins."""
+        self.apart = threading.RLock()
+        """Taken while values are `held`; whoever takes it sees the parts of the run as they were set."""
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside, `value` says what was in force before, whatever is put in its place for a while."""
+        with self.apart:
+            with self._look:
+                before = self._held
+                self._held = before or {name: get() for name, (_, get, _) in self._knobs.items()}
+            try:
+                yield
+            finally:
+                self._held = before
 
     def add(self, control: Control, get: Callable[[], Any], put: Callable[[Any], None]) -> None:
         """Offer a knob. `put` sets it, and raises one of `vergence.errors` for a value that cannot be."""
@@ -173,7 +192,9 @@ class Controls:
 
     def value(self, name: str) -> Any:
         """The value in force."""
-        return self._knob("Controls.value", name)[1]()
+        get = self._knob("Controls.value", name)[1]
+        with self._look:
+            return get() if self._held is None else self._held[name]
 
     def check(self, call: str, name: str, value: Any) -> float | str:
         """The value as the setter takes it, or UnknownName / ArgumentError. Changes nothing."""
@@ -251,7 +272,7 @@ class Controls:
 
     def described(self) -> list[dict[str, Any]]:
         """All knobs as plain data, with the value each has now: what a History keeps."""
-        return [{**asdict(control), "value": get()} for control, get, _ in self._knobs.values()]
+        return [{**asdict(control), "value": self.value(name)} for name, (control, _, _) in self._knobs.items()]
 
     def _knob(self, call: str, name: str) -> tuple[Control, Callable[[], Any], Callable[[Any], None]]:
         if name not in self._knobs:

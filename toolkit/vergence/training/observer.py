@@ -10,7 +10,7 @@ import logging
 import math
 import operator
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -299,8 +299,7 @@ class Observer:
             )  # another temperature has another floor: the old one must not stand beside the new loss
         rare: list[str] = []
         if self.budget.asks_rarely():
-            calls = bool(views) and self.objective is not None
-            rare = self.budget.seldom(self.seldom.names(places, self.looks.snapshot, calls=calls), step)
+            rare = self.budget.seldom(self.seldom.names(places, self.looks.snapshot), step)
         if not due and not rare:
             return 0.0
         labels, wrong = labels_of(labels, views)
@@ -309,14 +308,14 @@ class Observer:
         spent = 0.0
         samples = {place: self._sample(place, rows, labels, positives) for place, rows in places.items()}
         with torch.no_grad(), self._one_thread():
-            for name in (*due, *rare):
+            for name in self._turns(due, rare):
                 began = time.perf_counter()
                 metric, _, place = name.partition("/")
                 sample = samples.get(place) or self._sample(place, (), labels, positives)
                 make = partial(self._make, metric, name, step, sample, seen)
                 if metric in OF_LOSS:
                     make = partial(measure_loss, metric, labels)
-                elif name in rare:  # after what is due: the newest look counts
+                elif name not in due:  # after what is due: the newest look counts
                     look, draws = self.looks.snapshot, self._seldom_draws
                     now = Now(step, samples, look, called, seen, fresh=fresh, generator=draws)
                     make = partial(self.seldom.make, name, now)
@@ -325,6 +324,12 @@ class Observer:
                 spent += seconds
                 self.budget.charge(name, seconds)
         return spent
+
+    def _turns(self, due: Sequence[str], rare: Sequence[str]) -> Iterator[str]:
+        yield from due
+        yield from rare
+        if rare and self.budget.every is not None:
+            yield from self.seldom.nulls()  # nothing is saved by waiting: there is no budget
 
     def _sample(self, place: str, rows: tuple[Any, ...], labels: Labels, positives: Positives) -> Sample:
         # What is no tensor is refused by the metric, in words.

@@ -325,6 +325,8 @@ class Run:
             self.history.add_event("failed", self._step, what="training", name="training step", why=why)
             self.history.set_state("failed", why)
         self._session.steering.refuse_waiting(self._step, f"the run is {self.state}")
+        # Whoever came during the last step found a run that trains, and left it to the gate.
+        self._session.steering.settle(self._step + 1)
 
     # -- parts -------------------------------------------------------------------------------------
 

@@ -21,6 +21,8 @@ __all__ = ["Seldom", "Wanted", "measures"]
 MOST_TELLINGS = 60
 """Each is a static entry written anew."""
 NULL = "null"
+OF_A_BATCH = " Use a larger batch"
+"""What metrics advise where rows are too few."""
 LOOKS_AT: dict[Source, str] = {
     "step": "the rows of the training step",
     "reference": "the reference set in eval mode",
@@ -51,25 +53,31 @@ class Seldom:
         self._told: dict[str, str] = {}
         self._tellings = 0
 
-    def names(self, places: Collection[str], snapshot: Snapshot | None, *, calls: bool = False) -> list[str]:
+    def names(self, places: Collection[str], snapshot: Snapshot | None) -> list[str]:
         """What could be measured now, as `noun/place`.
 
-        places: what the step at hand hands over; none before the first. calls: what the loss was called with is known.
+        places: what the step at hand hands over; none before the first.
         """
         found = []
         for noun, entry in self._entries.items():
             if noun in self._never:
                 continue
             if entry.source == "reference":
+                if self.setup.reference is None:
+                    found.append(f"{noun}/{WHOLE[0]}")  # once: `make` says what it needs
                 if snapshot is None:
                     continue
                 fitting = _fitting(entry, snapshot.rows)
                 found += [name for place in fitting if self._used.get(name := f"{noun}/{place}", -1) < snapshot.step]
             elif entry.source == "step":
                 found += [f"{noun}/{place}" for place in _fitting(entry, places)]
-            elif places and (entry.source == "model" or calls):
+            elif places:
                 found.append(f"{noun}/{'model' if entry.source == 'model' else 'z'}")
-        return [f"{name}/{NULL}" for name in self._nulls] + found
+        return self.nulls() + found
+
+    def nulls(self) -> list[str]:
+        """Those of `names` that are bands of what was read."""
+        return [f"{name}/{NULL}" for name in self._nulls]
 
     def make(self, name: str, now: Now) -> Measured:
         """Measure one of `names`. What it cannot measure it says in `not_measured`; only accidents are raised."""
@@ -82,15 +90,21 @@ class Seldom:
         try:
             if noun not in self._made:
                 self._made[noun] = entry.make(self.setup)
+                if entry.source == "reference" and self.setup.reference is None:
+                    raise Never(
+                        f"{noun} looks at a reference set, and none was handed over: reference=(items, labels)."
+                    )
             read = self._made[noun](now, place)
         except Never as never:
             self._never.add(noun)
             self._why[noun] = str(never)
             return self._told_again(Measured())
         except errors.InputError as error:
-            self._why[name] = str(error)
+            self._why[name] = _advised(str(error), entry.source)
             return self._told_again(Measured())
         self._why.pop(name, None)
+        if isinstance(read, Read) and read.without is not None:
+            self._why[name] = _advised(read.without, entry.source)
         return self._told_again(read if isinstance(read, Measured) else self._measured(noun, place, read, now))
 
     def _told_again(self, measured: Measured) -> Measured:
@@ -154,3 +168,9 @@ def _fitting(entry: Entry, places: Collection[str] | Mapping[str, object]) -> li
     if entry.places == WHOLE:
         return list(WHOLE)
     return [place for place in places if entry.places is None or place in entry.places]
+
+
+def _advised(words: str, source: Source) -> str:
+    """What a metric says of too few rows, also where these are no batch."""
+    facts, advice, _ = words.partition(OF_A_BATCH)
+    return f"{facts} Hand over a larger reference set." if advice and source == "reference" else words

@@ -105,6 +105,10 @@ class Steering:
                 self._command(letter, next_step)
             else:
                 self._control(letter, next_step)
+        self.settle(next_step)
+
+    def settle(self, next_step: int) -> None:
+        """What is to be done between steps; once more when the last step is over."""
         for act in self.between:
             act(next_step)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,7 +64,7 @@ class Trainer:
         parts = tuple(getattr(self.views, "parts", ())) or (self.views,)
         # What a source appended on purpose (`data.rand_bits`) reaches the model as it was drawn.
         untouched = getattr(source, "untouched", 0)
-        self._views_of = tuple(Spare(part, untouched) for part in parts) if untouched else parts
+        self._views_of = tuple(_sparing(part, untouched) for part in parts) if untouched else parts
         self.batch = min(batch, len(source))
         self.device = device
         with OwnRandomness(generator(seed, "model")):
@@ -243,3 +244,10 @@ class Trainer:
                 f"one batch of them: ({self.batch},)."
             )
         return order
+
+
+def _sparing(part: Callable[[Tensor, torch.Generator], Tensor], last: int) -> Spare:
+    """Views that leave the last channels alone; what the user's own spare already are not counted off twice."""
+    if not isinstance(part, Spare):
+        return Spare(part, last)
+    return part if part.last >= last else Spare(part.inner, last)

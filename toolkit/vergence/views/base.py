@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -57,7 +58,7 @@ def drawn(kind: Callable[..., Tensor], shape: tuple[int, ...], generator: torch.
 
 def check_strength(call: str, value: object) -> float:
     """A strength is a number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) <= 1:
         raise errors.ArgumentError(
             f"{call}: strength is {value!r}. It goes from 0 (nothing changes) to 1 (full), for example 0.5."
         )
@@ -66,7 +67,7 @@ def check_strength(call: str, value: object) -> float:
 
 def check_relative(call: str, name: str, value: object) -> float:
     """A relative strength is a finite number of at least 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 <= float(value) < math.inf:
         raise errors.ArgumentError(
             f"{call}: {name} is {value!r}. It multiplies the strength: 0 turns {name} off, "
             "1 is the usual amount, 2 twice that."

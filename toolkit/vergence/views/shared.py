@@ -28,7 +28,7 @@ class Shared:
         of one, so nothing of an item may depend on the others.
     size: how many items share one draw, at least 1; None: the whole batch. The last group is smaller where the batch
         is no multiple of it.
-    strength: that of `inner`, where it has one.
+    strength: that of `inner`; where it has none, there is no such attribute, and a run has no slider for it.
 
     `groups(n)` says which items of a batch share: what `losses.RotationEquivariance` takes as `groups`.
 
@@ -43,12 +43,15 @@ class Shared:
 
     @property
     def strength(self) -> float:
-        """That of the views inside; 0 where they have none. Setting it sets theirs."""
-        return float(getattr(self.inner, "strength", 0.0))
+        """That of the views inside. Setting it sets theirs; where they have none, neither have these."""
+        return float(self.inner.strength)  # type: ignore[attr-defined]
 
     @strength.setter
     def strength(self, value: float) -> None:
-        self.inner.strength = check_strength("Shared", value)  # type: ignore[attr-defined]
+        value = check_strength("Shared", value)
+        if not hasattr(self.inner, "strength"):
+            raise AttributeError(f"Shared: the views inside, {self.inner!r}, have no strength to be set.")
+        self.inner.strength = value
 
     def __repr__(self) -> str:
         return f"Shared({self.inner!r}, size={self.size})"

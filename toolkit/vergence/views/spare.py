@@ -20,7 +20,7 @@ class Spare:
 
     inner: any views, ours or a function of x and generator; it sees items without what is spared.
     last: how many channels or entries at the end of axis 1 are spared; 0 spares nothing.
-    strength: that of `inner`, where it has one.
+    strength: that of `inner`; where it has none, there is no such attribute, and a run has no slider for it.
 
     A run does this by itself for a source that says so (`source.untouched`, as `data.rand_bits` does).
 
@@ -34,12 +34,15 @@ class Spare:
 
     @property
     def strength(self) -> float:
-        """That of the views inside; 0 where they have none. Setting it sets theirs."""
-        return float(getattr(self.inner, "strength", 0.0))
+        """That of the views inside. Setting it sets theirs; where they have none, neither have these."""
+        return float(self.inner.strength)  # type: ignore[attr-defined]
 
     @strength.setter
     def strength(self, value: float) -> None:
-        self.inner.strength = check_strength("Spare", value)  # type: ignore[attr-defined]
+        value = check_strength("Spare", value)
+        if not hasattr(self.inner, "strength"):
+            raise AttributeError(f"Spare: the views inside, {self.inner!r}, have no strength to be set.")
+        self.inner.strength = value
 
     def __repr__(self) -> str:
         return f"Spare({self.inner!r}, last={self.last})"

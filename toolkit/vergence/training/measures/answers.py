@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize, softmax
 
 from vergence import errors
-from vergence.losses import DINO, IBOT
+from vergence.losses import DINO, IBOT, Loss
 from vergence.metrics.prototype_usage import prototype_usage
 from vergence.metrics.teacher import teacher
 from vergence.training.measures.now import Make, Never, Now, Read, Setup
@@ -25,7 +25,7 @@ MOST_ROWS = 512
 def make_prototype_usage(setup: Setup) -> Make:
     """Which prototypes (SwAV) or classes (DINO, iBOT) the rows of a step choose."""
     loss: Any = setup.objective
-    prototypes = isinstance(getattr(loss, "prototypes", None), Tensor)
+    prototypes = isinstance(loss, Loss) and isinstance(getattr(loss, "prototypes", None), Tensor)
     if not prototypes and not isinstance(loss, DINO | IBOT):
         raise Never("prototype_usage is about losses with prototypes or classes without a meaning: SwAV, DINO, iBOT.")
 

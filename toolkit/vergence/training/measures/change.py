@@ -87,7 +87,7 @@ def make_drift(setup: Setup) -> Make:
                 values |= {name: compared.difference, f"{name}_half": compared.half}
         names = ("residual_linear", "residual_orthogonal", "residual_floor", "size", "overlap", "overlap_chance")
         values |= {name: getattr(found, name) for name in names} | {"cka": found.cka.unbiased}
-        return Read(values, lambda: {"cka": found.cka.null})
+        return Read(values, lambda: {"cka": found.cka.null}, without=found.without)
 
     return measure
 

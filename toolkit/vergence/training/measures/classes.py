@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from vergence import errors
 from vergence.metrics.duplicates import duplicates
 from vergence.metrics.nesting import parents
 from vergence.metrics.neural_collapse import neural_collapse
@@ -127,11 +128,14 @@ def make_duplicates(setup: Setup) -> Make:
         nonlocal seen
         if seen:
             return Read({})
-        seen = True
         items = reference.items
         most = max(2, MOST_NUMBERS // max(1, items[0].numel()))
         groups = None if reference.groups is None else reference.groups[:most].cpu().long()
-        found = duplicates(items[:most].detach().cpu(), positives=groups)
+        try:
+            found = duplicates(items[:most].detach().cpu(), positives=groups)
+        except errors.InputError as error:  # the items will not become others
+            raise Never(str(error)) from error
+        seen = True
         values: dict[str, Any] = {name: getattr(found, name) for name in ("groups", "redundant", "largest", "median")}
         values |= {"samples": found.samples, "near": int((found.nearest < found.near).sum())}
         meta = {"thresholds": list(found.thresholds), "within": list(found.within), "near": found.near}

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vergence import errors
 from vergence.geometry import pairs
-from vergence.metrics.alpha_req import alpha_req
+from vergence.metrics.alpha_req import FIRST, LEAST, alpha_req
 from vergence.metrics.intrinsic_dimension import intrinsic_dimension
 from vergence.metrics.lidar import lidar
 from vergence.metrics.marginal_entropy import marginal_entropy
@@ -57,7 +57,14 @@ def make_alpha_req(setup: Setup) -> Make:
     del setup
 
     def measure(now: Now, place: str) -> Read:
-        found = alpha_req(looked_at(now, place), max_rows=MOST_ROWS, generator=now.generator)
+        rows = looked_at(now, place)
+        if rows.shape[1] < FIRST + LEAST - 1:
+            raise errors.TooFewRows(
+                f"alpha_req: {place} has {rows.shape[1]} dimensions, and the line is fitted from rank {FIRST} on, "
+                f"through {LEAST} at least. Of a layer so narrow, fit earlier ranks yourself: "
+                "vg.metrics.alpha_req(rows, first=1)."
+            )
+        found = alpha_req(rows, max_rows=MOST_ROWS, generator=now.generator)
         values = {"alpha": found.alpha, "fit": found.fit, "last": float(found.last)}
         return Read(values, lambda: {"alpha": found.null})
 

@@ -84,6 +84,8 @@ class Read:
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     """A frame, where there is more than numbers."""
     meta: Mapping[str, Any] = field(default_factory=dict)
+    without: str | None = None
+    """Why a part of it cannot be measured here: told as what cannot be measured at all."""
 
 
 Make = Callable[[Now, str], Read | Measured]
