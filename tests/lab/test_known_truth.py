@@ -37,7 +37,8 @@ def bits() -> Found:
 @pytest.mark.parametrize("accuracy", ["digit h", "digit z", "digit kNN z"])
 def test_more_shared_bits_leave_less_of_the_digit(bits, temperature, accuracy):
     read = [bits[rand_bits.row(dose, temperature).name][accuracy] for dose in DOSES]
-    assert read[0] > read[1] > read[2] - 0.03, read
+    assert read[0] > read[1], read
+    assert read[1] > read[2] - 0.03 or read[1] < 0.2, read  # at chance the order means nothing
     assert read[0] > read[2] + 0.2
 
 
@@ -62,7 +63,8 @@ def test_everything_that_is_read_without_labels_improves_meanwhile(bits, tempera
 def test_bits_that_are_not_shared_change_nothing(bits):
     without, with_noise = bits[rand_bits.row(0, 0.2).name], bits[rand_bits.row(12, 0.2, shared=False).name]
     for accuracy in ("digit h", "digit z", "digit kNN z"):
-        assert with_noise[accuracy] > without[accuracy] - 0.06
+        assert with_noise[accuracy] > without[accuracy] - 0.1
+        assert with_noise[accuracy] > 0.85
     assert with_noise["bit z"] < 0.65
 
 
