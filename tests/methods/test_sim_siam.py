@@ -42,6 +42,15 @@ def test_without_stop_gradient_or_predictor_it_collapses_and_the_loss_does_not_t
         assert collapsed.history.last("loss") < healthy.history.last("loss") - 0.3
 
 
+@pytest.mark.slow
+def test_turned_off_on_a_running_model_of_the_default_data_it_is_seen_within_seconds():
+    run = vg.Run(METHODS.SimSiam(), vg.data.emoji(), seed=0, save=False, driver="inline", every=5).start(steps=40)
+    before = {key: run.history.last(key) for key in ("spectrum/z/std", "hypersphere/z/uniformity")}
+    run.set(stop_gradient="off").start(steps=60)
+    assert run.history.last("spectrum/z/std") < 0.65 < 0.85 < before["spectrum/z/std"]
+    assert run.history.last("hypersphere/z/uniformity") > -0.4 > -1.2 > before["hypersphere/z/uniformity"]
+
+
 def test_switches_reach_the_loss_of_this_run_only():
     recipe = METHODS.SimSiam(encoder=tiny, dim=8)
     run, other = start(recipe), start(recipe)
