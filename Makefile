@@ -35,8 +35,11 @@ test: setup ## every quick test, the ones in a real browser too
 	exit $$failed
 
 slow: setup ## the tests that take minutes
-	@chromium=$$($(PY) tools/browser.py) || exit 1; \
-	CHROMIUM="$$chromium" $(PY) -m pytest -q -m slow $(ARGS)
+	@chromium=$$($(PY) tools/browser.py) || exit 1; export CHROMIUM="$$chromium"; failed=0; \
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 -m "slow and not browser" --ignore=tests/drivers $(ARGS) || failed=1; \
+	echo "kernels and $$chromium, one at a time"; \
+	$(PY) -m pytest -q -m slow tests/drivers tests/browser $(ARGS) || failed=1; \
+	exit $$failed
 
 check: setup $(FRONT)/node_modules/.installed ## format, lint, types, floors, and the bundle rebuilt and compared
 	$(PY) -m ruff format --check .

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+import torch
 from jaxtyping import install_import_hook
 
 from tests import contracts
@@ -28,6 +29,12 @@ install_import_hook("vergence", f"{contracts.__name__}.signatures_hold")
 # run is a failure in the next.
 hypothesis.settings.register_profile("vergence", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("vergence")
+
+
+@pytest.fixture(autouse=True)
+def same_draws() -> None:
+    """Every test begins with the same draws, whichever ran before it and in whichever process."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from vergence import data, errors, geometry, lab, losses, methods, metrics, models, observe, record, views
+from vergence.diagnosis import diagnose
 from vergence.errors import Stopped
 from vergence.record import History
 from vergence.record import open_run as open  # noqa: A004 - `vergence.open(path)` reads like the built-in it mirrors
@@ -25,6 +26,7 @@ __all__ = [
     "Stopped",
     "__version__",
     "data",
+    "diagnose",
     "errors",
     "geometry",
     "lab",

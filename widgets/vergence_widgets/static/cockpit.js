@@ -6582,16 +6582,17 @@ var Painted = class {
 		if (this.waiting || this.wanted === 0 || this.seq < this.wanted) return;
 		this.wanted = 0;
 		this.waiting = true;
-		this.wait(performance.now() - ms, FRAMES);
+		this.wait(seq, ms, performance.now() - ms, FRAMES);
 	}
-	wait(began, frames) {
+	/** `seq` and `ms` are those of the picture waited for: another may be drawn meanwhile. */
+	wait(seq, ms, began, frames) {
 		if (frames > 0) {
-			requestAnimationFrame(() => this.wait(began, frames - 1));
+			requestAnimationFrame(() => this.wait(seq, ms, began, frames - 1));
 			return;
 		}
 		this.waiting = false;
-		const ms = Math.max(this.ms, performance.now() - began - FRAMES * FRAME_MS);
-		this.tell(this.seq, Math.round(ms * 100) / 100);
+		const took = Math.max(ms, performance.now() - began - FRAMES * FRAME_MS);
+		this.tell(seq, Math.round(took * 100) / 100);
 		this.drawn(this.seq, this.ms);
 	}
 };
