@@ -29,14 +29,14 @@ lab: setup ## JupyterLab on the first notebook (sets everything up the first tim
 test: setup ## every quick test, the ones in a real browser too
 	@chromium=$$($(PY) tools/browser.py) || exit 1; export CHROMIUM="$$chromium"; failed=0; \
 	echo "quick tests without a browser, two at a time"; \
-	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 -m "not slow and not browser" $(ARGS) || failed=1; \
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist worksteal -m "not slow and not browser" $(ARGS) || failed=1; \
 	echo "quick tests in $$chromium"; \
 	$(PY) -m pytest -q -m "browser and not slow" $(ARGS) || failed=1; \
 	exit $$failed
 
 slow: setup ## the tests that take minutes
 	@chromium=$$($(PY) tools/browser.py) || exit 1; export CHROMIUM="$$chromium"; failed=0; \
-	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 -m "slow and not browser" --ignore=tests/drivers $(ARGS) || failed=1; \
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist worksteal -m "slow and not browser" --ignore=tests/drivers $(ARGS) || failed=1; \
 	echo "kernels and $$chromium, one at a time"; \
 	$(PY) -m pytest -q -m slow tests/drivers tests/browser $(ARGS) || failed=1; \
 	exit $$failed
