@@ -36,7 +36,7 @@ test: setup ## every quick test, the ones in a real browser too
 
 slow: setup ## the tests that take minutes
 	@chromium=$$($(PY) tools/browser.py) || exit 1; export CHROMIUM="$$chromium"; failed=0; \
-	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist worksteal -m "slow and not browser" --ignore=tests/drivers $(ARGS) || failed=1; \
+	OMP_NUM_THREADS=1 $(PY) -m pytest -q -n 2 --dist loadfile -m "slow and not browser" --ignore=tests/drivers $(ARGS) || failed=1; \
 	echo "kernels and $$chromium, one at a time"; \
 	$(PY) -m pytest -q -m slow tests/drivers tests/browser $(ARGS) || failed=1; \
 	exit $$failed

@@ -81,7 +81,7 @@ def train(seed: int, name: str, steps: int = STEPS) -> dict[str, float]:
     """One row."""
     make, noise = ROWS[name]
     source = data.latent_factors(noise=noise)
-    run = Run(make(), source, seed=seed, batch=BATCH, driver="inline", save=False, every=steps // 10)
+    run = Run(make(), source, seed=seed, batch=BATCH, driver="inline", save=False, measures="none", every=steps // 10)
     history = after(run, steps)
     found = geometry(history)
     for place in ("h", "z"):

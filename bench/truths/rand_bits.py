@@ -19,7 +19,7 @@ def train(seed: int, bits: int, temperature: float, shared: bool = True, steps: 
     """SimCLR on 8 x 8 digits with k further channels."""
     source = data.rand_bits(data.digits(), bits=bits, shared=shared)
     method = methods.SimCLR(temperature=temperature, views=views.Images(flip=0))
-    run = Run(method, source, seed=seed, batch=BATCH, driver="inline", save=False, every=steps // 10)
+    run = Run(method, source, seed=seed, batch=BATCH, driver="inline", save=False, measures="none", every=steps // 10)
     history = after(run, steps)
     found = geometry(history) | {
         "digit h": probe(history, "h", "class"),

@@ -23,7 +23,17 @@ def train(seed: int, colours: bool, correlation: float, steps: int = STEPS) -> d
     """One row. colours: views change them. Without steps: an untrained encoder."""
     source = data.tri_feature(correlation=correlation)
     method = methods.SimCLR(temperature=0.2, views=Images(blur=0) if colours else still())
-    run = Run(method, source, seed=seed, batch=BATCH, driver="inline", save=False, every=max(steps, 1), reference=1000)
+    run = Run(
+        method,
+        source,
+        seed=seed,
+        batch=BATCH,
+        driver="inline",
+        save=False,
+        measures="none",
+        every=max(steps, 1),
+        reference=1000,
+    )
     history = after(run, max(steps, 1))
     kind = "" if steps else "untrained_"
     found = geometry(history) if steps else {}

@@ -40,11 +40,6 @@ def taken(names: list[str], *batches: int) -> list[list[int]]:
     return [[int(number) for number in line.split()] for line in done.stdout.splitlines()]
 
 
-@pytest.fixture(scope="module")
-def measured() -> dict[str, list[int]]:
-    return dict(zip(SOFTMAX, taken(SOFTMAX, SMALL, LARGE), strict=True))
-
-
 def test_every_case_has_a_name_of_its_own() -> None:
     assert [name for name, count in NAMES.items() if count > 1] == []
     assert {"NT-Xent", "InfoNCE", "DCL"} <= set(SOFTMAX)
@@ -60,8 +55,9 @@ def test_nt_xent_of_16384_pairs_fits_in_2_gb() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SOFTMAX)
-def test_memory_is_linear_in_the_batch(name: str, measured: dict[str, list[int]]) -> None:
-    small, large = measured[name]
-    assert large < 3 * small  # twice, and what each block takes; the square would be four times
-    assert large < 600 * MB
+def test_memory_is_linear_in_the_batch() -> None:
+    """All of them in one process: each brings torch along."""
+    measured = dict(zip(SOFTMAX, taken(SOFTMAX, SMALL, LARGE), strict=True))
+    square = {name: sizes for name, sizes in measured.items() if sizes[1] >= 3 * sizes[0]}
+    assert not square  # twice, and what each block takes; the square would be four times
+    assert not {name: sizes for name, sizes in measured.items() if sizes[1] >= 600 * MB}
