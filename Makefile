@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test slow check front bench peers newest pins clean setup node
+.PHONY: help lab test slow check front bench bench-faults peers newest pins clean setup node
 
 PY := .venv/bin/python
 FRONT := widgets/front
@@ -21,7 +21,7 @@ export OMP_WAIT_POLICY := PASSIVE
 unexport PYTHONPATH PYTHONHOME
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 lab: setup ## JupyterLab on the first notebook (sets everything up the first time)
 	@$(PY) tools/lab.py
@@ -75,6 +75,9 @@ bench: setup ## measure; ARGS="live --quick" picks one of losses, metrics, proje
 	set -- $(ARGS); if [ $$# -gt 0 ]; then name="$$1"; shift; exec $(PY) "bench/$$name.py" "$$@"; fi; \
 	failed=0; for name in losses metrics projections overhead live; do \
 	echo "bench/$$name.py"; $(PY) "bench/$$name.py" || failed=1; done; exit $$failed
+
+bench-faults: setup ## faults put into small runs, and what the diagnosis makes of them; ARGS="--full" all of it, ARGS=--rescore trains nothing
+	@mkdir -p bench/results; OMP_NUM_THREADS=1 $(PY) bench/faults.py $(ARGS)
 
 peers: setup ## .venv-peers: the libraries that make bench ARGS=losses compares with, about 6 GB
 	@$(PY) bench/peers.py

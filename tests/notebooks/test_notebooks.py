@@ -42,6 +42,7 @@ SMALLER = {
         "run.start(steps=STEPS)": "run.start(steps=STEPS).wait()",
         "cured.start(steps=STEPS)": "cured.start(steps=STEPS).wait()",
     },
+    "07_the_clinic.ipynb": {"STEPS = 200": "STEPS = 12", "N = 80  # steps between two visits": "N = 4"},
 }
 WIDGET = "application/vnd.jupyter.widget-view+json"
 SLIDERS = {"03_one_batch_thirty_losses.ipynb": 1}
@@ -220,3 +221,24 @@ def test_the_seventh_notebook_doses_bits_and_asks_after_the_digit() -> None:
     assert len(table) == 3
     for line in table:
         assert all(0 <= float(number) <= 1 for number in line.split()[-3:]), line
+
+
+def test_the_eighth_notebook_compares_three_opinions_on_eight_runs_and_makes_a_house_call() -> None:
+    made = executed("07_the_clinic.ipynb")
+    said = "".join(output_text(cell) for cell in made.cells)
+    # Whoever writes "healthy" eight times is right twice, whatever the tool says.
+    assert said.count("yours: 2 of 8; you said 4.") == 1
+    assert said.count("; you said 8.") == 1
+    lines = said.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.split() == ["yours", "the", "tool", "the", "truth"])
+    rows = lines[head + 1 :][:8]
+    assert [row[:3] for row in rows] == [f"{name}  " for name in "ABCDEFGH"]
+    assert all("+ healthy" in row[:27] if row.endswith("  healthy") else "- healthy" in row[:27] for row in rows), rows
+    # Shuffled: the order of the list would be no riddle.
+    assert sorted(row[73:] for row in rows) == [
+        "complete collapse", "dimensional collapse", "frozen encoder", "healthy", "healthy", "shortcut",
+        "temperature too high", "unpaired positives",
+    ]  # fmt: skip
+    assert sum("image/png" in output.get("data", {}) for cell in made.cells for output in cell.get("outputs", [])) == 9
+    for step in (4, 8, 12, 16, 20):
+        assert any(line.startswith(f"step {step}: ") for line in lines), step

@@ -43,7 +43,7 @@ def test_everything_is_recorded_or_says_why_not(run: vg.Run) -> None:
     missing = run.history.static["not_measured"]
     assert set(CATALOGUE) - nouns(run.history) <= {name.partition("/")[0] for name in missing}
     assert {name for name in missing if not name.startswith("alpha_req/")} == {
-        "subclass_variance", "modality_gap", "rotation_probe", "prototype_usage", "teacher",
+        "subclass_variance", "modality_gap", "rotation_probe", "prototype_usage", "teacher", "follower",
     }  # fmt: skip
     assert all(words.rstrip().endswith(".") for words in missing.values())
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from vergence import data, errors, geometry, lab, losses, methods, metrics, models, observe, record, views
-from vergence.diagnosis import diagnose
+from vergence.diagnosis import diagnose, read_loss
 from vergence.errors import Stopped
 from vergence.record import History
 from vergence.record import open_run as open  # noqa: A004 - `vergence.open(path)` reads like the built-in it mirrors
-from vergence.training import Monitor, Run
+from vergence.training import Monitor, Run, examine
 
 __all__ = [
     "History",
@@ -28,6 +28,7 @@ __all__ = [
     "data",
     "diagnose",
     "errors",
+    "examine",
     "geometry",
     "lab",
     "losses",
@@ -36,6 +37,7 @@ __all__ = [
     "models",
     "observe",
     "open",
+    "read_loss",
     "record",
     "views",
 ]

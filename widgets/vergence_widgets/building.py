@@ -110,8 +110,11 @@ def _fingerprint(noun: str, history: History, ghost: History | None, options: Ma
     return tuple(parts)
 
 
-def _trouble(history: History) -> tuple[int, int]:
-    return len(history.events("control")), len(history.events("failed"))
+def _trouble(history: History) -> tuple[int, ...]:
+    record = history.whole if isinstance(history, Until) else history
+    # A finding dates itself back, and dismissing one is a command: both move triangles in what is past.
+    found = len(record.events("finding")), len(record.events("command"))
+    return len(history.events("control")), len(history.events("failed")), *found
 
 
 def _told(panel: Panel) -> object:

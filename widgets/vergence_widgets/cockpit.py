@@ -22,7 +22,9 @@ from vergence.errors import ArgumentError, MissingExtra, UnknownName
 from vergence.record.history import History
 from vergence_widgets import report
 from vergence_widgets.panels import PANELS, every
+from vergence_widgets.panels.findings import lines
 from vergence_widgets.publisher import Publisher
+from vergence_widgets.theme import ThemeName
 from vergence_widgets.timeline import past
 
 try:
@@ -141,7 +143,8 @@ class Cockpit:
 
         with self._lock:
             page, header = self.publisher.page, self.publisher.state()["header"]
-            bundle = still(self.panels(), header, theme="dark" if page.dark else "light", width=page.width)
+            theme: ThemeName = "dark" if page.dark else "light"
+            bundle = still(self.panels(), header, theme=theme, width=page.width, findings=self.findings())
             self._frozen = True
             self._replace(bundle)
         self._post({"type": "frozen", "where": str(self.subject.history.static.get("directory", ""))}, [])
@@ -158,6 +161,11 @@ class Cockpit:
             nouns=self.publisher.builder.nouns,
         )
         return list(found.values())
+
+    def findings(self) -> list[str]:
+        """What is wrong at the step on screen, in words, without what was dismissed."""
+        publisher = self.publisher
+        return lines(past(self.subject.history, publisher.at), dismissed=publisher.wishes.dismissed)
 
     def close(self) -> None:
         """Send no more frames, and leave a still picture."""
@@ -178,7 +186,7 @@ class Cockpit:
             # Nothing will end again that could leave a still picture, so the saved notebook gets it at once.
             from vergence_widgets.freeze import still
 
-            beside = still(self.panels(), self.publisher.state()["header"])
+            beside = still(self.panels(), self.publisher.state()["header"], findings=self.findings())
         return beside | {
             "application/vnd.jupyter.widget-view+json": {
                 "version_major": 2,

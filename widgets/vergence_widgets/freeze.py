@@ -33,20 +33,23 @@ def still(
     *,
     theme: ThemeName = "light",
     width: int | None = None,
+    findings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """A mime bundle: plotly JSON, PNG as base64, and words. At most `MOST_BYTES` in a saved notebook.
 
     width: px of the output it replaces, where known; it decides how many panels stand side by side.
+    findings: what is wrong, as lines of words (`panels.findings.lines`).
     The plotly part has every panel, and a PNG of full size beside it, or is left out: JupyterLab draws it over the
     PNG as soon as the pointer comes, and no panel may vanish then. All eight panels do not fit twice; report.html has
     them with their numbers.
     A part that cannot be made (Matplotlib absent, or too large) is left out; the words are always there.
     """
     columns = 2 if width is None else 3 if width >= 1400 else 2 if width >= 760 else 1
-    bundle: dict[str, Any] = {"text/plain": text(panels, header)}
-    pictures = _Pictures(panels, header, theme, columns)
+    bundle: dict[str, Any] = {"text/plain": text(panels, header, findings)}
+    pictures = _Pictures(panels, header, theme, columns, findings)
     for most in _POINTS:
-        figure = _kept(plotly_pen.describe(panels, header, theme=theme, columns=columns, most=most))
+        drawn = plotly_pen.describe(panels, header, theme=theme, columns=columns, most=most, findings=findings)
+        figure = _kept(drawn)
         found = bundle | {"application/vnd.plotly.v1+json": figure}
         if size(found) < MOST_BYTES and size(found) + pictures.smallest_whole() < MOST_BYTES:
             bundle = found
@@ -62,11 +65,18 @@ def still(
 class _Pictures:
     """The PNG as base64, from good to coarse, each made when it is asked for; none without Matplotlib."""
 
-    def __init__(self, panels: Sequence[Panel], header: Mapping[str, Any], theme: ThemeName, columns: int) -> None:
+    def __init__(
+        self,
+        panels: Sequence[Panel],
+        header: Mapping[str, Any],
+        theme: ThemeName,
+        columns: int,
+        findings: Sequence[str] = (),
+    ) -> None:
         self._theme: ThemeName = theme
         self._made: dict[tuple[int, float], str] = {}
         try:
-            self._whole = matplotlib_pen.png(panels, header, theme=theme, columns=columns)
+            self._whole = matplotlib_pen.png(panels, header, theme=theme, columns=columns, findings=findings)
         except errors.MissingExtra:
             self._whole = b""
 
@@ -101,11 +111,11 @@ def _kept(figure: dict[str, Any]) -> dict[str, Any]:
     return figure | {"layout": layout | {"annotations": annotations}, "config": config}
 
 
-def text(panels: Sequence[Panel], header: Mapping[str, Any]) -> str:
-    """The run and each panel in one line of words."""
+def text(panels: Sequence[Panel], header: Mapping[str, Any], findings: Sequence[str] = ()) -> str:
+    """The run, what is wrong, and each panel in one line of words."""
     name, rest = title_of_run(header)
     parts = [part for part in (*rest.split("    "), header.get("saved")) if part]
-    lines = [f"{name}: {', '.join(parts)}"]
+    lines = [f"{name}: {', '.join(parts)}", *findings]
     for panel in panels:
         said = " ".join(part for part in (panel.summary, panel.message, panel.after) if part)
         lines.append(f"{panel.noun}: {said or 'nothing measured'}")

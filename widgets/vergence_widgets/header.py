@@ -1,14 +1,16 @@
-"""What stands above the panels: header, controls and notices. Pure functions of a History."""
+"""What stands above the panels: header, controls, notices and findings. Pure functions of a History."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from vergence.record.history import Event, History
+from vergence.record.until import Until
+from vergence_widgets.panels.findings import strip
 
-__all__ = ["Channel", "Rate", "buttons", "controls", "header", "notices"]
+__all__ = ["Channel", "Rate", "Strip", "buttons", "controls", "header", "notices"]
 
 NOTE_SECONDS = 30.0
 """A note that asks for nothing goes after so long."""
@@ -60,6 +62,23 @@ class Rate:
             del self._seen[0]
         (began, first), (ended, last) = self._seen[0], self._seen[-1]
         return (last - first) / (ended - began) if ended > began and last > first else None
+
+
+class Strip:
+    """The findings as a page is told them: again when there is something new, not in every frame."""
+
+    def __init__(self) -> None:
+        self._told: object = None
+
+    def now(self, history: History, dismissed: Collection[str], *, at: int | None, whole: bool) -> dict[str, Any]:
+        """`{"findings": ...}`, or nothing where the page knows them. history: as it was `at` a step."""
+        record = history.whole if isinstance(history, Until) else history
+        checks = record.static.get("checks"), record.static.get("not_checked")
+        news = (len(record.events()), at, len(dismissed), *checks)
+        if news == self._told and not whole:
+            return {}
+        self._told = news
+        return {"findings": strip(history, dismissed=dismissed)}
 
 
 def header(history: History, channel: Channel, *, rate: float | None, saved_note: str = "") -> dict[str, Any]:

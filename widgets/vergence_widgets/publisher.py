@@ -130,6 +130,7 @@ class Publisher:
         self._history: History | None = None
         self._unlisten: Callable[[], None] = lambda: None
         self._rate = above.Rate()
+        self._strip = above.Strip()
         self._cost = 0.0
         self._chapter: tuple[History, int] | None = None
         self._told: tuple[object, ...] = ()
@@ -202,7 +203,7 @@ class Publisher:
             elif kind == "gone":
                 self._views.pop(str(message.get("view", "")), None)
                 self._layouts.pop(str(message.get("view", "")), None)
-            elif kind in ("control", "command"):
+            elif kind in ("control", "command", "dismiss"):
                 self.wishes.take(kind, message)
             else:
                 self._reader(str(kind), message)
@@ -318,8 +319,7 @@ class Publisher:
         )
         for noun in new:
             self.frames_sent[noun] = self.frames_sent.get(noun, 0) + 1
-        sent = shown if key else new
-        panels = {noun: panel for noun, panel in self.builder.panels.items() if noun in sent}
+        panels = {noun: panel for noun, panel in self.builder.panels.items() if noun in (shown if key else new)}
         with self._lock:
             self._seq += 1
             seq = self._seq
@@ -335,6 +335,7 @@ class Publisher:
         message, buffers = pack(
             {
                 **self.state(), "type": "frame", "seq": seq, "key": key, "confirm": confirm, "time": now,
+                **self._strip.now(past(history, at), self.wishes.dismissed, at=at, whole=key or sought),
                 "panels": panels, "timeline": line | {"asked": self._asked if at is not None else None},
             }
         )  # fmt: skip
@@ -391,9 +392,7 @@ class Publisher:
     def why_no_pause(self) -> str:
         """For a loop on the main thread: why a pause could not be ended from the browser; "" when it can."""
         cell_began = self.main_thread_loop()
-        if cell_began is None:
-            return ""
-        if self.pings.heard_since(cell_began) and not self.channel().waits:
+        if cell_began is None or (self.pings.heard_since(cell_began) and not self.channel().waits):
             return ""
         other = "m.background(train)" if hasattr(self.subject, "background") else 'driver="thread"'
         return f"nothing could end the pause: {NO_MESSAGES}. Use {other}, or interrupt the kernel"

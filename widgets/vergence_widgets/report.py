@@ -25,6 +25,7 @@ from vergence_widgets import header as above
 from vergence_widgets.draw.packed import inline
 from vergence_widgets.freeze import text
 from vergence_widgets.panels import Panel, every
+from vergence_widgets.panels.findings import lines, strip
 from vergence_widgets.theme import DARK, FONT, LIGHT
 from vergence_widgets.timeline import past, recorded_steps, timeline
 
@@ -92,6 +93,7 @@ def write(history: History, path: str | Path, *, compare: History | None = None)
     ghost = COMPARED.get(history) if compare is None else compare
     panels = every(history, live=False, ghost=ghost)
     steps, snapshots = _snapshots(history, ghost)
+    strips = [strip(past(history, step)) for step in steps[: len(snapshots)].tolist()]
     header = above.header(history, above.Channel(can_steer=False), rate=None)
     frame = inline(
         {
@@ -102,12 +104,14 @@ def write(history: History, path: str | Path, *, compare: History | None = None)
             "header": header,
             "controls": [],
             "notices": above.notices(history),
+            "findings": strip(history),
             "panels": panels,
             "order": list(panels),
             "timeline": timeline(history, at=None, whole=True, steps=steps, ghost=ghost),
         }
     )
-    words = text(list(panels.values()), header)
+    found = lines(history)
+    words = text(list(panels.values()), header, found)
     page = _PAGE.format(
         name=html.escape(history.name),
         summary=html.escape(words.replace("\n", " "), quote=True),
@@ -121,8 +125,8 @@ def write(history: History, path: str | Path, *, compare: History | None = None)
         # In JavaScript "<\/script" is the same string, and the parser of the page does not stop at it.
         script=_static("cockpit.js").replace("</script", "<\\/script").replace("<!--", "<\\!--"),
         frame=_json(frame),
-        held=_json({"past": snapshots} | _sheet(history)),
-        picture=_picture(list(panels.values()), header),
+        held=_json({"past": snapshots, "strips": strips} | _sheet(history)),
+        picture=_picture(list(panels.values()), header, found),
     )
     beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
@@ -177,12 +181,12 @@ def _static(name: str) -> str:
         ) from error
 
 
-def _picture(panels: list[Panel], header: dict[str, Any]) -> str:
+def _picture(panels: list[Panel], header: dict[str, Any], findings: list[str]) -> str:
     """A picture for readers without scripts; nothing where Matplotlib is absent or it would be large."""
     try:
         from vergence_widgets.draw.matplotlib_pen import png
 
-        picture = png(panels, header, columns=2, colours=32)
+        picture = png(panels, header, columns=2, colours=32, findings=findings)
     except errors.MissingExtra:
         return ""
     if len(picture) > MOST_PICTURE_BYTES:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from vergence.record.history import Event, History
 from vergence.record.until import Until
+from vergence_widgets.panels.findings import stretches
 from vergence_widgets.panels.marks import applied
 
 __all__ = ["events", "past", "recorded_steps", "timeline"]
@@ -71,9 +72,16 @@ def recorded_steps(history: History) -> NDArray[np.int32]:
 
 
 def events(history: History) -> list[dict[str, Any]]:
-    """What happened, as `{step, kind, label}` in the order of steps; kind: control, state, failed or mark."""
+    """What happened, as `{step, kind, label}` in the order of steps; kind: control, state, failed, mark or finding.
+
+    A finding stands where it began; it has `severity`, and as `until` the step at which it had gone, None while open.
+    """
     found: list[dict[str, Any]] = [
         {"step": change.step, "kind": "control", "label": change.label} for change in applied(history)
+    ]
+    found += [
+        {"step": one.since, "kind": "finding", "label": one.name, "until": one.until, "severity": one.severity}
+        for one in stretches(history)
     ]
     for event in history.events():
         words = _words(event)
@@ -81,7 +89,7 @@ def events(history: History) -> list[dict[str, Any]]:
             found.append({"step": event.step, "kind": event.kind, "label": _short(words)})
     found.sort(key=lambda entry: entry["step"])
     if len(found) > MOST_EVENTS:  # the newest, and of the older ones what went wrong
-        older = [entry for entry in found[:-MOST_EVENTS] if entry["kind"] in ("failed", "mark")]
+        older = [entry for entry in found[:-MOST_EVENTS] if entry["kind"] in ("failed", "mark", "finding")]
         found = older[-MOST_EVENTS:] + found[-MOST_EVENTS:]
     return found
 

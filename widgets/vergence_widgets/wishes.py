@@ -5,10 +5,12 @@ A letter only ever goes into the mailbox; that it was applied is read from the H
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
 
+from vergence.errors import StoreError
 from vergence.record.history import Event
 from vergence.record.mailbox import COMMANDS, Letter, Post
 
@@ -33,6 +35,8 @@ class Wishes:
         self._lock = threading.Lock()
         self._pending: dict[str, dict[str, Any]] = {}
         self._answers: list[Event] = []
+        self.dismissed: set[str] = set()
+        """Findings (`Stretch.ident`) that were dismissed here, also where nobody could record it."""
 
     @property
     def pending(self) -> dict[str, Any]:
@@ -49,9 +53,13 @@ class Wishes:
         """It is another record now: its answers will not come."""
         with self._lock:
             self._pending.clear()
+        self.dismissed = set()
 
     def take(self, kind: str, message: dict[str, Any]) -> None:
-        """One wish: kind is "control" or "command". Quick: it may run on the thread that trains."""
+        """One wish: kind is "control", "command" or "dismiss". Quick: it may run on the thread that trains."""
+        if kind == "dismiss":
+            self._dismiss(str(message.get("finding", "")), str(message.get("ident", "")))
+            return
         name, ident = str(message.get("name", "")), str(message.get("id", ""))
         if kind == "command" and name == "freeze":
             threading.Thread(target=self._freeze, name="vergence-freeze", daemon=True).start()
@@ -77,6 +85,13 @@ class Wishes:
             with self._lock:
                 self._pending.pop(ident, None)
             self._answer(ident, name, None, "refused", None, str(error))
+
+    def _dismiss(self, finding: str, ident: str) -> None:
+        self.dismissed |= {ident}
+        mailbox: Post | None = getattr(self.subject, "mailbox", None)
+        if mailbox is not None and self.subject.history.state in ("live", "paused"):
+            with contextlib.suppress(StoreError):  # a folder that cannot be written: it is dismissed on this page only
+                mailbox.put(Letter("dismiss", finding, command=True, source="cockpit"))
 
     def heard(self, event: Event) -> None:
         """An event of the record that may be an answer; it is sent by `send_answers`."""

@@ -81,11 +81,13 @@ class Known(ArraySource):
 
 
 def about(held_out: Items, index: Tensor, label: str | None, truth: Truth) -> dict[str, Any]:
-    """What a run is told of the held-out items `index`: the name of their labels, and all other factors."""
+    """What a run is told of the held-out items `index`: the name of their labels, all other factors, and which of them
+    nobody wants to be kept."""
     others = {name: values[index] for name, values in held_out.factors.items() if name != label}
     found: dict[str, Any] = {
         "factors": others,
         "factor_names": {name: truth.names[name] for name in others if name in truth.names},
+        "nuisance": tuple(name for name in others if name in truth.nuisance),
     }
     return found if label is None else {"label": label, **found}
 

@@ -151,6 +151,8 @@ class RandBits(Wrapped):
         bits = {name: drawn[:, place] for place, name in enumerate(self._names)}
         about["factors"] = {**about.get("factors", {}), **bits}
         about["factor_names"] = {**about.get("factor_names", {}), **dict.fromkeys(bits, ("0", "1"))}
+        # Shared or not, a bit says nothing of the sample: nobody misses it.
+        about["nuisance"] = (*about.get("nuisance", ()), *bits)
         return about
 
     def bits_of(self, items: Tensor) -> Int[Tensor, "items bits"]:

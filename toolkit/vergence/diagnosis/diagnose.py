@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from vergence import errors
 from vergence.diagnosis.confidence import confidence
 from vergence.diagnosis.finding import SEVERITIES, Diagnosis, Evidence, Finding
 from vergence.diagnosis.lens import Lens, aligned
-from vergence.diagnosis.quantities import QUANTITIES
+from vergence.diagnosis.quantities import QUANTITIES, WORDS
 from vergence.diagnosis.rule import Rule, Sign
 from vergence.diagnosis.rules import RULES
 from vergence.diagnosis.words import filled, healthy_range, number
@@ -57,7 +58,8 @@ def diagnose(
             if finding is not None:
                 found.append((rule, finding))
                 break
-    return Diagnosis(lens.step, _ordered(found), tuple(checked), lacking)
+    lacking = {name: why for name, why in lacking.items() if name not in checked}  # another rule looked for it
+    return Diagnosis(lens.step, _ordered(found), tuple(dict.fromkeys(checked)), lacking)
 
 
 @dataclass
@@ -118,12 +120,23 @@ def _finding(look: _Look, lens: Lens, once: bool) -> Finding | None:
         confidence=confidence(
             [(sign, float(series.values[-1])) for sign, series, _ in look.signs], len(also), len(rule.also)
         ),
-        says=filled(rule.says, place, lens.last),
+        says=filled(rule.says, place, partial(_told, lens)),
         evidence=tuple(_evidence(sign, series, place, since, lens) for sign, series, _ in shown[:3]),
-        remedies=tuple(replace(remedy, text=filled(remedy.text, place, lens.last)) for remedy in rule.remedies),
+        remedies=tuple(
+            replace(remedy, text=filled(remedy.text, place, partial(_told, lens))) for remedy in rule.remedies
+        ),
         apart=tuple((a.neighbour, _words(a.sign, place, lens.compared(a.sign, place), lens)) for a in rule.apart),
         notebook=rule.notebook,
     )
+
+
+def _told(lens: Lens, key: str) -> float | str | None:
+    """What a sentence puts for a key: a name, or the newest number."""
+    for place in ("h", "z"):
+        for pattern, words in WORDS.items():
+            if key == pattern.format(place=place):
+                return words(lens, place)
+    return lens.last(key)
 
 
 def _since(series: Series, since: int) -> int:
@@ -159,7 +172,15 @@ def _words(sign: Sign, place: str, series: Series, lens: Lens) -> str:
 
 
 def _ordered(found: list[tuple[Rule, Finding]]) -> tuple[Finding, ...]:
-    """The worst first, a cause before what it explains; what is explained is listed with its cause."""
+    """The worst first, a cause before what it explains; what is explained is listed with its cause.
+
+    Several rules may look for one thing: the surest of them speaks.
+    """
+    surest: dict[str, tuple[Rule, Finding]] = {}
+    for rule, finding in found:
+        if rule.name not in surest or finding.confidence > surest[rule.name][1].confidence:
+            surest[rule.name] = rule, finding
+    found = list(surest.values())
     names = {rule.name for rule, _ in found}
     explained = {name for rule, _ in found for name in rule.explains if name in names and name != rule.name}
     kept = [

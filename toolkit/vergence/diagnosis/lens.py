@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import numpy as np
@@ -47,11 +46,11 @@ class Lens:
         return self.history.static.get(name, default)
 
     def _read(self, key: str) -> Series:
-        for pattern, quantity in self._quantities.items():
-            found = re.fullmatch(re.escape(pattern).replace(re.escape("{place}"), "(h|z)"), key)
-            if found:
-                made = quantity(self, found[1] if found.groups() else "")
-                return EMPTY if made is None else made
+        place = next((part for part in key.split("/")[1:] if part in ("h", "z")), "")
+        quantity = self._quantities.get(key) or self._quantities.get(key.replace(f"/{place}", "/{place}", 1))
+        if quantity is not None:
+            made = quantity(self, place)
+            return EMPTY if made is None else made
         held = self.history.scalar(key)
         sound = np.isfinite(held.values)
         return Series(held.steps[sound], held.values[sound], held.stride)

@@ -21,12 +21,14 @@ def number(value: float, form: str = ".3g") -> str:
     return text.replace("-", "−")
 
 
-def filled(text: str, place: str, last: Callable[[str], float | None]) -> str:
+def filled(text: str, place: str, last: Callable[[str], float | str | None]) -> str:
     """`{place}` and `{key}` or `{key:format}` replaced; a number that is missing reads "unknown"."""
 
     def value(found: re.Match[str]) -> str:
         key, _, form = found[1].partition(":")
         read = last(key)
+        if isinstance(read, str):
+            return read
         return "unknown" if read is None else number(read, form or ".3g")
 
     return re.sub(r"\{([^{}]+)\}", value, text.replace("{place}", place))

@@ -27,6 +27,7 @@ from vergence.metrics.attention import (
 from vergence.metrics.bimodality import Bimodality, bimodality
 from vergence.metrics.chance import Chance
 from vergence.metrics.cka import CKA, CKAMatrix, cka, cka_matrix, linear_cka
+from vergence.metrics.cues import Cue, Cues, cues
 from vergence.metrics.drift import Drift, drift, neighbour_overlap
 from vergence.metrics.duplicates import DUPLICATE_BINS, DUPLICATE_THRESHOLDS, Duplicates, duplicates
 from vergence.metrics.false_negatives import FalseNegatives, false_negatives
@@ -53,6 +54,7 @@ from vergence.metrics.lidar import Lidar, lidar
 from vergence.metrics.marginal_entropy import MarginalEntropy, marginal_entropy, marginal_entropy_null, sphere_entropy
 from vergence.metrics.modality_gap import ModalityGap, centroid_gap, modality_gap
 from vergence.metrics.neural_collapse import NeuralCollapse, neural_collapse
+from vergence.metrics.norms import Norms, norms
 from vergence.metrics.ordering import Ordering, anchor_auc, ordering, pooled_auc
 from vergence.metrics.pairs import Chosen, PairLists, near_duplicates, pairs
 from vergence.metrics.probes import Comparison, Probes, Reading, compare, probes
@@ -100,6 +102,8 @@ __all__ = [
     "Chance",
     "Chosen",
     "Comparison",
+    "Cue",
+    "Cues",
     "Drift",
     "Duplicates",
     "FalseNegatives",
@@ -112,6 +116,7 @@ __all__ = [
     "MarginalEntropy",
     "ModalityGap",
     "NeuralCollapse",
+    "Norms",
     "Offset",
     "Ordering",
     "PairLists",
@@ -145,6 +150,7 @@ __all__ = [
     "cka_matrix",
     "compare",
     "coupling",
+    "cues",
     "distance",
     "drift",
     "duplicates",
@@ -168,6 +174,7 @@ __all__ = [
     "near_duplicates",
     "neighbour_overlap",
     "neural_collapse",
+    "norms",
     "offset",
     "ordering",
     "pairs",

@@ -78,7 +78,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened at a step: kind "control", "state", "failed", "mark" or "notice"."""
+    """Something that happened: kind "control", "command", "state", "finding", "failed", "mark" or "notice"."""
 
     step: int
     time: float

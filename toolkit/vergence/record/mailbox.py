@@ -27,14 +27,14 @@ from vergence import errors
 
 __all__ = ["COMMANDS", "Inbox", "Letter", "Mailbox", "Outbox", "Post"]
 
-COMMANDS = ("run", "pause", "step", "stop")
+COMMANDS = ("run", "pause", "step", "stop", "dismiss")
 FILE = "controls.jsonl"
 POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Letter:
-    """One wish: a command (`pause`) or a value for a control (`temperature`, 0.1)."""
+    """One wish: a command (`pause`; `dismiss` of a finding by name) or a value for a control (`temperature`, 0.1)."""
 
     name: str
     value: Any = None

@@ -22,6 +22,7 @@ from vergence import errors, shapes
 from vergence.losses import Loss
 from vergence.record.history import History
 from vergence.training.budget import Budget
+from vergence.training.diagnosing import Diagnosing
 from vergence.training.handed import inputs_of, labels_of, places_of
 from vergence.training.later import Later
 from vergence.training.looks import Looks
@@ -35,6 +36,7 @@ from vergence.training.randomness import generator
 from vergence.training.reference import Reference
 from vergence.training.seldom import Seldom, Wanted
 from vergence.training.threads import OneThread
+from vergence.training.unsound import Unsound
 
 __all__ = ["Labels", "Number", "Observer", "Positives", "Step", "View"]
 
@@ -52,6 +54,7 @@ else:
 OF_STEP: dict[str, Callable[[Sample], Measured]] = {
     "similarity": lambda sample: measure.measure_similarity(sample),
     "hypersphere": lambda sample: measure.measure_hypersphere(sample),
+    "norms": measure.measure_norms,
     "spectrum": measure_spectrum,
 }
 """What is measured on the embeddings of a step, at every place."""
@@ -103,9 +106,11 @@ class Observer:
         """Seconds that other threads have spent on watching: the writer's, the publisher's."""
         self._generator = generator(seed, "observer")
         self._later = Later()
+        self.diagnosing = Diagnosing(history, share=self.budget.share)
         self._step = 0
         self._offset = 0
         self._in_force: dict[str, float] = {}
+        self._unsound = Unsound()
         self._marked: dict[tuple[str, str], int] = {}
         self._failing: dict[str, str] = {}
         self._failed_at: dict[str, int] = {}
@@ -164,18 +169,19 @@ class Observer:
         measuring = 0.0
         self._step = step
         try:
-            self.budget.tick(sum(spent() for spent in self.outside))
+            self.budget.tick(self.diagnosing.seconds + sum(spent() for spent in self.outside))
             scalars = self._changed(in_force or {})
             self._loss(loss, step, scalars)
             if scalars:
                 self.history.add_scalars(step, scalars)
             measure_loss = partial(self._loss_parts, tuple(views), called, more, step)
             if called is None and views:
-                called = Called(tuple(views), more if isinstance(more, Mapping) else {})
+                called = Called(tuple(views), more if isinstance(more, Mapping) else {}, found=loss)
             measuring = self._measure(
                 tuple(views), step, h, labels, positives, inputs, measure_loss, called, fresh_gradients
             )
             self._tell_cost(step)
+            self.diagnosing.tick()
         except Exception as error:  # a view may fail; the run may not
             self._fail("observer", "measuring", error, step)
         self.budget.charge(None, time.perf_counter() - began - measuring)
@@ -214,6 +220,7 @@ class Observer:
     def finish(self) -> None:
         """The loop is over: losses that are still on their way from a device are waited for and recorded."""
         self._record_losses(self._later.rest)
+        self.diagnosing.finish()
 
     # -- per step --------------------------------------------------------------------------------
 
@@ -228,8 +235,7 @@ class Observer:
         if isinstance(loss, Tensor):
             if loss.numel() != 1:
                 text = f"loss is {shapes.shape_of(loss)}. It must be one number; hand over loss.mean()."
-                self.mark("loss_shape", text, step)
-                return
+                return self.mark("loss_shape", text, step)
             number = loss.detach().reshape(())
             if loss.device.type != "cpu":
                 self._record_losses(lambda: self._later.put(step, number))
@@ -239,8 +245,7 @@ class Observer:
             scalars["loss"] = float(loss)
         except (TypeError, ValueError):
             text = f"loss is a {type(loss).__name__}. It must be one number, a tensor or a float."
-            self.mark("loss_shape", text, step)
-            return
+            return self.mark("loss_shape", text, step)
         self._finite_loss(scalars["loss"], step)
 
     def _record_losses(self, arrived: Callable[[], list[tuple[int, float]]]) -> None:
@@ -252,6 +257,9 @@ class Observer:
             self._fail("observer", "loss", error, self._step)
 
     def _finite_loss(self, value: float, step: int) -> None:
+        share = self._unsound.seen(value)
+        if share is not None:
+            self.history.add_scalars(step, {"steps/not_finite": share})
         if not math.isfinite(value):
             self.mark(
                 "nonfinite",
@@ -292,14 +300,13 @@ class Observer:
         if views and self.objective is not None:
             names += ["loss/z", "temperature/z"]
         names += self.looks.names(inputs=seen is not None, places=places)
+        names += self.seldom.names(places, self.looks.snapshot, often=True)
         due = self.budget.due(names, step)
         if changed and "loss/z" in names and "loss/z" not in due:
-            due.append(
-                "loss/z"
-            )  # another temperature has another floor: the old one must not stand beside the new loss
+            due.append("loss/z")  # another temperature has another floor: the old one must not stand beside the new
         rare: list[str] = []
         if self.budget.asks_rarely():
-            rare = self.budget.seldom(self.seldom.names(places, self.looks.snapshot), step)
+            rare = self.budget.seldom(self.seldom.names(places, self.looks.snapshot, often=False), step)
         if not due and not rare:
             return 0.0
         labels, wrong = labels_of(labels, views)
@@ -315,7 +322,7 @@ class Observer:
                 make = partial(self._make, metric, name, step, sample, seen)
                 if metric in OF_LOSS:
                     make = partial(measure_loss, metric, labels)
-                elif name not in due:  # after what is due: the newest look counts
+                elif metric in self.seldom:  # what is rare comes after what is due: the newest look counts
                     look, draws = self.looks.snapshot, self._seldom_draws
                     now = Now(step, samples, look, called, seen, fresh=fresh, generator=draws)
                     make = partial(self.seldom.make, name, now)

@@ -32,6 +32,7 @@ class Reference:
     factors: other things known about the items, by name, `(items,)` each: integers for kinds, below 0 where it is not
         known, and floating point for amounts (a size, an angle), not finite where it is not known.
     factor_names: the name of each value, by factor of kinds; the labels are the factor `label`.
+    nuisance: names of factors that nobody wants to be kept, since views change them on purpose.
     groups: `(items,)`; items of one group show the same thing (an emoji by three artists) and are never parted
         between the two halves of a probe.
     names: a text per item; the text itself for a set of texts.
@@ -51,6 +52,7 @@ class Reference:
         label: str = "class",
         factors: Mapping[str, Tensor] | None = None,
         factor_names: Mapping[str, Sequence[str]] | None = None,
+        nuisance: Sequence[str] = (),
         groups: Tensor | None = None,
         names: Sequence[str] | None = None,
         thumbnails: NDArray[np.uint8] | None = None,
@@ -69,6 +71,7 @@ class Reference:
         of_kinds = labels is not None and not self.factors[label].is_floating_point()
         self.labels = self.factors[label] if of_kinds else None
         self.factor_names = dict(factor_names or {})
+        self.nuisance = tuple(name for name in nuisance if name in self.factors)
         self.groups = groups
         self.names = None if names is None else tuple(str(name) for name in names)
         self.thumbnails = thumbnails
@@ -113,6 +116,7 @@ class Reference:
         entry = {
             "items": len(self), "label": self.label if self.labels is not None else None,
             "factors": {name: list(map(str, self.factor_names.get(name, ()))) for name in self.factors},
+            "nuisance": list(self.nuisance),
             "names": None if self.names is None else list(self.names), "modules": list(self.modules),
         }  # fmt: skip
         return arrays, entry

@@ -53,14 +53,19 @@ class Seldom:
         self._told: dict[str, str] = {}
         self._tellings = 0
 
-    def names(self, places: Collection[str], snapshot: Snapshot | None) -> list[str]:
+    def __contains__(self, noun: str) -> bool:
+        """It is one of those that are measured here."""
+        return noun in self._entries
+
+    def names(self, places: Collection[str], snapshot: Snapshot | None, *, often: bool | None = None) -> list[str]:
         """What could be measured now, as `noun/place`.
 
-        places: what the step at hand hands over; none before the first.
+        places: what the step at hand hands over; none before the first. often: only those that are measured as often
+        as the rows of a step, or only the others; None: both.
         """
         found = []
         for noun, entry in self._entries.items():
-            if noun in self._never:
+            if noun in self._never or (often is not None and entry.often != often):
                 continue
             if entry.source == "reference":
                 if self.setup.reference is None:
@@ -73,7 +78,7 @@ class Seldom:
                 found += [f"{noun}/{place}" for place in _fitting(entry, places)]
             elif places:
                 found.append(f"{noun}/{'model' if entry.source == 'model' else 'z'}")
-        return self.nulls() + found
+        return found if often else self.nulls() + found
 
     def nulls(self) -> list[str]:
         """Those of `names` that are bands of what was read."""

@@ -4,7 +4,7 @@ One object serves `Run` and somebody's own loop (`Monitor.step`). Everybody else
 every answer is an event in the History with the letter's id:
 
     "control"  {id, name, old, new, label, state: "applied" | "refused", why}
-    "command"  {id, name, state, why}
+    "command"  {id, name, state, why}; of a dismissed finding its name besides: {finding}
 
 An event's step is the first step that the new value is used for.
 """
@@ -142,6 +142,9 @@ class Steering:
                 self._steps_allowed += steps
         elif letter.name == "stop":
             self._stopping = True
+        elif letter.name == "dismiss":  # a finding that a reader need not see: it is recorded, and nothing else
+            self._answer(letter, step, "applied", "", finding=str(letter.value))
+            return
         else:
             why = str(errors.UnknownName("command", letter.name, COMMANDS, "command"))
         self._answer(letter, step, "refused" if why else "applied", why)

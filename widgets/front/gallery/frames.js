@@ -3,6 +3,7 @@
  * The run learns at temperature 0.5, goes on at 0.2 from step 620 and doubles its learning rate at
  * step 1,204. Nothing here is measured; the numbers only hold together (chance ln 511 for 256 x 2 views). */
 
+import { findings, stretches } from "./findings.js";
 import { map } from "./projection.js";
 
 const CHANCE = Math.log(511);
@@ -285,8 +286,21 @@ export function frame(story, seq = 1) {
   const step = Math.max(0, ...all.map((p) => p.step ?? 0));
   const state = { empty: "idle", stopped: "failed", paused: "paused" }[story] ?? "live";
   const list = all.map((p) => ({ ...p, ends: ENDS[p.noun] ?? p.ends }));
+  const told = findings(story);
+  const events = [
+    { step: 620, kind: "control", label: "τ 0.5 → 0.2" },
+    { step: 1204, kind: "control", label: "lr 0.03 → 0.06" },
+    ...stretches(story),
+  ].sort((a, b) => a.step - b.step);
+  const steps = series(1, step, Math.max(1, Math.round(step / 200)), (t) => t).x;
+  const line = { first: 1, last: step, total: 2000, at: told?.past ? 600 : null, asked: null, ghost: "", steps, events };
+  for (const one of (told?.findings ?? []).filter((found) => found.severity !== "note")) {
+    const at = list.find((p) => p.noun === "loss")?.plots[0];
+    if (at) at.layers.push(mark(one.since, "", { kind: "trouble" }));
+  }
   return {
     type: "frame", seq, key: true, time: seq, header: header(state, step), controls: controls(step), notices: NOTICES[story] ?? [],
+    ...(told === undefined ? {} : { findings: told, timeline: line }),
     panels: Object.fromEntries(list.map((p) => [p.noun, p])), order: list.map((p) => p.noun),
   };
 }

@@ -1,10 +1,13 @@
 /* The board: the grid of panels, which of them are there and in what order, and one alone at full width. */
 
 import { keep, ordered, recall, shifted, spans, toggled, visible, type Arrangement } from "./arrangement.ts";
-import { h } from "./dom.ts";
+import { h, setAttribute } from "./dom.ts";
 import type { Crosshair } from "./hover.ts";
 import { neighbour, type Direction } from "./keyboard.ts";
 import { PanelView, type Host } from "./panel.ts";
+
+/** So long a panel stays marked that somebody was led to. */
+const MARKED_MS = 6000;
 
 export class Board {
   readonly node = h("div", { class: "vg-grid" });
@@ -13,6 +16,7 @@ export class Board {
   private own: Arrangement = { order: [], hidden: [] };
   private name: string | null = null;
   private told = "";
+  private marking = 0;
 
   /** `shown` is called when other panels are shown than before; `changed` when all must be drawn again. */
   constructor(
@@ -24,6 +28,7 @@ export class Board {
   ) {}
 
   dispose(): void {
+    window.clearTimeout(this.marking);
     for (const panel of this.panels.values()) panel.dispose();
   }
 
@@ -86,6 +91,27 @@ export class Board {
       dataset["two"] = String(two);
       dataset["three"] = String(three);
     });
+  }
+
+  /** Which panels are evidence of an open finding: its name by their nouns. */
+  evidence(found: ReadonlyMap<string, string>): void {
+    for (const [noun, { section }] of this.panels) {
+      const name = found.get(noun);
+      setAttribute(section, "data-evidence", name ?? null);
+      setAttribute(section, "aria-label", name === undefined ? `Panel ${noun}` : `Panel ${noun}, evidence of ${name}`);
+    }
+  }
+
+  /** Marks a panel for a while and brings it into view; one that is not shown is shown again. */
+  mark(noun: string): void {
+    if (!this.panels.has(noun) && this.nouns.includes(noun)) this.toggle(noun);
+    const section = this.panels.get(noun)?.section;
+    if (section === undefined) return;
+    if (this.alone !== null && this.alone !== section) this.setAlone(null);
+    for (const view of this.panels.values()) view.section.classList.toggle("vg-visited", view.section === section);
+    window.clearTimeout(this.marking);
+    this.marking = window.setTimeout(() => section.classList.remove("vg-visited"), MARKED_MS);
+    section.scrollIntoView({ block: "nearest" });
   }
 
   resized(): void {

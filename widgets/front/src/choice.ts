@@ -3,7 +3,7 @@
 import { ackWords, NoteLine, seconds, type ControlView, type Send } from "./controls.ts";
 import { h, setText } from "./dom.ts";
 import type { Ack, ChoiceControl, Control } from "./protocol.ts";
-import { PATIENCE, Wishes } from "./wish.ts";
+import { PATIENCE, Wishes, type Value } from "./wish.ts";
 
 export class ChoiceView implements ControlView {
   readonly node: HTMLElement;
@@ -55,7 +55,7 @@ export class ChoiceView implements ControlView {
     this.options.replaceChildren();
     for (const option of control.options) {
       const input = h("input", { type: "radio", name: `vg-${this.view}-${control.name}`, value: option });
-      input.addEventListener("change", () => this.choose(option));
+      input.addEventListener("change", () => this.ask(option));
       this.inputs.set(option, input);
       const words = h("span", {}, option);
       const isDefault = option === control.default ? h("span", { class: "vg-small" }, "default") : null;
@@ -63,9 +63,9 @@ export class ChoiceView implements ControlView {
     }
   }
 
-  private choose(option: string): void {
-    this.wishes.ask(option, seconds());
-    this.wishes.sent(this.send(this.control.name, option), seconds());
+  ask(value: Value): void {
+    this.wishes.ask(value, seconds());
+    this.wishes.sent(this.send(this.control.name, value), seconds());
     this.draw();
   }
 

@@ -8,6 +8,7 @@ import { Board } from "./board.ts";
 import { Commands } from "./commands.ts";
 import { ControlsView, refusal } from "./controls.ts";
 import { h, setAttribute, setText, show } from "./dom.ts";
+import { evidence, FindingsView } from "./findings.ts";
 import { HeaderView } from "./header.ts";
 import { HelpView } from "./help.ts";
 import { Crosshair } from "./hover.ts";
@@ -48,6 +49,7 @@ export class Cockpit {
   private readonly feed = new Feed();
   private readonly header: HeaderView;
   private readonly notices = new NoticesView();
+  private readonly findings: FindingsView;
   private readonly controls: ControlsView;
   private readonly commands: Commands;
   private readonly help = new HelpView();
@@ -101,13 +103,22 @@ export class Cockpit {
       (shown) => this.send?.({ type: "layout", view: this.view, shown }),
       () => this.resized(),
     );
+    this.findings = new FindingsView({
+      live: send !== null,
+      control: (name, value) => this.controls.ask(name, value),
+      refusal: (name) => this.host.refusal(name),
+      told: (name) => this.controls.told(name),
+      dismiss: ({ name, ident }) => this.send?.({ type: "dismiss", finding: name, ident }),
+      mark: (noun) => this.board.mark(noun),
+      go: (step) => this.timeline.go(step),
+    });
     this.commands = new Commands((trouble) => this.header.say(trouble), () => this.controlsNote);
-    const { header, help, board, timeline } = this;
-    const handler = new Keys({ header, help, board, timeline, live: send !== null, command: (name) => this.command(name) });
+    const { header, findings, help, board, timeline } = this;
+    const handler = new Keys({ header, findings, help, board, timeline, live: send !== null, command: (name) => this.command(name) });
     const keys = h("button", { type: "button", class: "vg-quiet" }, "? keys and panels");
     keys.addEventListener("click", () => handler.toggleHelp());
     const foot = h("footer", { class: "vg-saved" }, this.saved, keys);
-    const inner = h("div", { class: "vg-inner" }, this.header.node, this.notices.node, this.help.node);
+    const inner = h("div", { class: "vg-inner" }, this.header.node, this.notices.node, findings.node, help.node);
     if (send !== null) inner.append(this.controls.node);
     inner.append(this.waitingNote, board.node, foot, timeline.node);
     this.root = h(
@@ -170,7 +181,10 @@ export class Cockpit {
     else if (message.type === "frame") this.frame(unpack(message, buffers) as Frame);
     else if (message.type === "asset") void this.assets.take(unpack(message, buffers) as AssetMessage);
     else if (message.type === "frozen") this.frozen(message.where);
-    else if (message.type === "ack" && !this.commands.answer(message)) this.controls.answer(message);
+    else if (message.type === "ack" && !this.commands.answer(message)) {
+      this.controls.answer(message);
+      this.findings.refresh();
+    }
   }
 
   frame(frame: Frame): void {
@@ -254,6 +268,8 @@ export class Cockpit {
       this.controls.update(frame.controls, frame.header.controls_note);
       this.writeSaved(frame);
       this.board.arrange(frame.header.name, frame.order);
+      this.findings.update(frame.findings);
+      this.board.evidence(evidence(this.findings.findings));
       this.timeline.update(frame.timeline, frame.header);
     }
     for (const noun of this.feed.take()) this.drawPanel(noun);
@@ -319,6 +335,7 @@ export class Cockpit {
     if (this.send === null) return;
     this.header.heard((performance.now() - this.lastHeard) / 1000);
     this.controls.tick(performance.now() / 1000, this.controlsNote);
+    this.findings.refresh();
   }
 }
 
@@ -349,6 +366,8 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
 interface Held {
   /** Panels of earlier steps, in the order of `frame.timeline.steps`; the last is the frame itself. */
   past?: unknown[];
+  /** What the findings' strip says at the same steps. */
+  strips?: Frame["findings"][];
   asset?: unknown;
 }
 
@@ -362,9 +381,10 @@ export function mount(el: HTMLElement, frame: unknown, held: Held = {}): () => v
     const index = step === null ? -1 : nearest(timeline.steps, step);
     const entry = held.past?.[index];
     const panels = entry === undefined ? newest.panels : (unpack(entry, []) as Frame["panels"]);
+    const findings = entry === undefined ? newest.findings : held.strips?.[index];
     const at = entry === undefined ? null : timeline.steps[index]!;
     seq += 1;
-    cockpit.frame({ ...newest, seq, panels, timeline: { ...timeline, at, asked: step } });
+    cockpit.frame({ ...newest, seq, panels, ...(findings === undefined ? {} : { findings }), timeline: { ...timeline, at, asked: step } });
   };
   const cockpit = new Cockpit(el, null, seek);
   if (held.asset !== undefined) cockpit.receive(held.asset, []);

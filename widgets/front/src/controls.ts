@@ -20,7 +20,7 @@ export interface ControlView {
   answer(ack: Ack): void;
   tick(now: number, why: string): void;
   resized(): void;
-  ask?(value: number): void;
+  ask(value: Value): void;
 }
 
 export function seconds(): number {
@@ -151,8 +151,8 @@ export class SliderView implements ControlView {
     this.draw();
   }
 
-  ask(value: number): void {
-    this.wishFor(value);
+  ask(value: Value): void {
+    this.wishFor(Number(value));
     this.commit();
   }
 
@@ -257,8 +257,14 @@ export class ControlsView {
   }
 
   /** What somebody chose elsewhere than on its slider; shown here as pending until it is applied. */
-  ask(name: string, value: number): void {
-    this.views.get(name)?.ask?.(value);
+  ask(name: string, value: Value): void {
+    this.views.get(name)?.ask(value);
+  }
+
+  /** What a control says of its value: "pending, was 0.50", "applied at step 620", or why it was refused. */
+  told(name: string): { kind: string; words: string } {
+    const note = this.views.get(name)?.node.querySelector<HTMLElement>(".vg-control-note");
+    return { kind: note?.dataset["kind"] ?? "none", words: note?.textContent ?? "" };
   }
 
   private rebuild(controls: readonly Control[], names: string): void {

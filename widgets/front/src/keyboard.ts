@@ -11,6 +11,7 @@ export type Action =
   | { do: "back" }
   | { do: "live" }
   | { do: "event"; by: 1 | -1 }
+  | { do: "finding" }
   | { do: "move"; to: Direction };
 
 export type Direction = "left" | "right" | "up" | "down";
@@ -36,6 +37,7 @@ export function actionFor(pressed: Pressed, focus: Focus): Action | null {
   if (key === "s" || key === "S") return { do: "step" };
   if (key === "t" || key === "T") return { do: "table" };
   if (key === "l" || key === "L") return { do: "live" };
+  if (key === "f" || key === "F") return { do: "finding" };
   if (key === "[" || key === "]") return { do: "event", by: key === "[" ? -1 : 1 };
   if (focus !== "panel") return null;
   if (key === "Enter") return { do: "alone" };
@@ -82,7 +84,7 @@ export function neighbour(boxes: readonly Box[], from: number, to: Direction): n
 }
 
 export const KEYS: readonly (readonly [string, string])[] = [
-  ["Tab, Shift + Tab", "header, notices, controls, panels, timeline"],
+  ["Tab, Shift + Tab", "header, notices, findings, controls, panels, timeline"],
   ["Space", "pause or run"],
   ["S", "one step, when paused"],
   ["Arrows on a panel", "the next panel in that direction"],
@@ -90,7 +92,8 @@ export const KEYS: readonly (readonly [string, string])[] = [
   ["T", "the numbers of a panel as a table, and back"],
   ["Left, Right on a slider", "one notch; with Shift ten; Home and End"],
   ["Left, Right on the timeline", "one recorded step back or on; with Shift ten; Home and End"],
-  ["[ and ]", "the event before and after: a change, a failure, a pause"],
+  ["F", "round the open findings and their evidence; Enter goes to its panel and step"],
+  ["[ and ]", "the event before and after: a change, a finding, a failure, a pause"],
   ["L", "live: the newest step again"],
   ["Enter on a slider", "type an exact value"],
   ["?", "this list"],

@@ -1,6 +1,7 @@
 /* Keys: what is done when one is pressed in the cockpit. They go no further than the cockpit. */
 
 import type { Board } from "./board.ts";
+import type { FindingsView } from "./findings.ts";
 import type { HeaderView } from "./header.ts";
 import type { HelpView } from "./help.ts";
 import { actionFor, focusOf, type Action } from "./keyboard.ts";
@@ -9,6 +10,7 @@ import type { TimelineView } from "./timeline.ts";
 
 export interface Reach {
   header: HeaderView;
+  findings: FindingsView;
   help: HelpView;
   board: Board;
   timeline: TimelineView;
@@ -75,6 +77,8 @@ export class Keys {
       case "event":
         timeline.toEvent(action.by);
         return true;
+      case "finding":
+        return this.reach.findings.next();
       case "move":
         board.move(section, action.to);
         return true;

@@ -35,6 +35,53 @@ export interface Notice {
   text: string;
 }
 
+/** One number that a finding rests on. */
+export interface Chip {
+  noun: string;
+  /** The panel that shows it; "" where none does. */
+  home: string;
+  words: string;
+  step: number;
+  title: string;
+}
+
+/** What can be done with one press. */
+export interface Remedy {
+  label: string;
+  control: string;
+  value: number | string;
+}
+
+export interface Finding {
+  ident: string;
+  name: string;
+  severity: "note" | "warning" | "failure";
+  since: number;
+  says: string;
+  confidence: string;
+  chips: Chip[];
+  /** What to try, in words; the first is the best. */
+  try: string[];
+  remedy: Remedy | null;
+  apart: string[];
+  explains: string[];
+  notebook: string;
+}
+
+/** What was looked for and found, at the step that is shown. */
+export interface Strip {
+  /** Worst first. */
+  findings: Finding[];
+  counts: string;
+  /** What is said where nothing was found; "" where nothing was looked for yet. */
+  healthy: string;
+  /** What could not be looked for, and why. */
+  lacking: string[];
+  past: boolean;
+  /** Of an earlier step: how many findings are open now. */
+  ahead: number;
+}
+
 interface ControlCommon {
   name: string;
   label: string;
@@ -70,8 +117,11 @@ export type Control = SliderControl | ChoiceControl;
 
 export interface TimelineEvent {
   step: number;
-  kind: "control" | "state" | "failed" | "mark";
+  kind: "control" | "state" | "failed" | "mark" | "finding";
   label: string;
+  /** Of a finding: the step at which it had gone; null while it is open. */
+  until?: number | null;
+  severity?: Finding["severity"];
 }
 
 export interface Timeline {
@@ -99,6 +149,8 @@ export interface Frame {
   header: Header;
   controls: Control[];
   notices: Notice[];
+  /** Comes when it is new; between, the one before holds. */
+  findings?: Strip;
   panels: Record<string, Panel>;
   order: string[];
   /** Steps and events come when they are new; between, those that came before hold. */
@@ -131,6 +183,7 @@ export type ToKernel =
   | { type: "pong"; id: number }
   | { type: "control"; id: string; name: string; value: number | string }
   | { type: "command"; id: string; name: CommandName }
+  | { type: "dismiss"; finding: string; ident: string }
   | { type: "option"; noun: string; name: string; value: string }
   | { type: "want_asset"; name: string }
   | { type: "seek"; step: number | null }
@@ -216,6 +269,7 @@ export class Feed {
     for (const noun of Object.keys(next.panels)) this.changed.add(noun);
     const panels = next.key ? next.panels : { ...last.panels, ...next.panels };
     this.frame = { ...next, panels };
+    if (next.findings === undefined && last.findings !== undefined) this.frame.findings = last.findings;
     if (next.timeline !== undefined) this.frame.timeline = { ...last.timeline, ...next.timeline };
     return { applied: true, gap: !next.key && next.seq > last.seq + 1 };
   }

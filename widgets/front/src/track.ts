@@ -46,6 +46,12 @@ export function drawTrack(line: Timeline, where: Where): SVGElement {
   const now = count(shown);
   // The number of the step stands over its dot; the words of events keep clear of it.
   const left = Math.min(total - width(now) - 2, Math.max(0, x(shown) - width(now) / 2));
+  for (const event of line.events.filter((one) => one.kind === "finding")) {
+    const open = event.until == null;
+    const to = x(event.until ?? line.last);
+    const cls = event.severity === "note" ? "vg-time-noted" : open ? "vg-time-stretch vg-time-open" : "vg-time-stretch";
+    root.append(stroke(cls, x(event.step), LINE, to, LINE));
+  }
   const paused = new Set(line.events.filter((event) => event.label === "paused").map((event) => event.step));
   // A pause and its end at one step are one mark.
   const marks = line.events.filter((event) => event.label !== "live" || !paused.has(event.step)).slice(-MOST_MARKS);
@@ -67,7 +73,7 @@ export function drawTrack(line: Timeline, where: Where): SVGElement {
 
 /** What went wrong is named first. */
 function rank(event: TimelineEvent): number {
-  return event.kind === "failed" || event.kind === "mark" ? 0 : 1;
+  return event.kind === "control" || event.kind === "state" || event.severity === "note" ? 1 : 0;
 }
 
 function mark(event: TimelineEvent, x: number): SVGElement {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ __all__ = [
     "Outline",
     "boxes",
     "feet",
+    "finding_lines",
     "outlines",
     "title_of_run",
     "title_of_unit",
@@ -133,6 +134,25 @@ def title_of_run(header: Mapping[str, Any]) -> tuple[str, str]:
     if step is not None:
         parts.append(f"step {int(step):,}" + (f" of {int(total):,}" if total else ""))
     return str(header.get("name") or "unnamed"), "    ".join(part for part in parts if part)
+
+
+MOST_FINDING_LINES = 14
+
+
+def finding_lines(findings: Sequence[str], characters: int) -> list[tuple[str, str]]:
+    """What `panels.findings.lines` says, wrapped: words, and how they are set: "warning", "head" or "detail".
+
+    Long lists are cut here and say so; the words of a still picture and of a report have all of them.
+    """
+    found: list[tuple[str, str]] = []
+    for words in findings:
+        sign = words.startswith(("Warning", "Failure"))
+        kind = "detail" if words.startswith(" ") else "warning" if sign else "head"
+        found += [(line, kind) for line in wrap(f"▲ {words}" if sign else words.strip(), characters)]
+    if len(found) > MOST_FINDING_LINES:
+        more = len(found) - MOST_FINDING_LINES + 1
+        found = [*found[: MOST_FINDING_LINES - 1], (f"{more} more lines in the report", "detail")]
+    return found
 
 
 def wrap(text: str, characters: int) -> list[str]:

@@ -17,6 +17,7 @@ from vergence_widgets.draw.layout import (
     Box,
     boxes,
     feet,
+    finding_lines,
     outlines,
     title_of_run,
     title_of_unit,
@@ -54,6 +55,7 @@ PANEL_WIDTH = 396.0
 COLUMN_GAP = 28.0
 SIDE = 20.0
 KEY_WIDTH = 72.0
+LINE = 15.0
 
 
 def draw(
@@ -63,8 +65,12 @@ def draw(
     theme: ThemeName = "light",
     columns: int = 3,
     scale: float = 1.0,
+    findings: Sequence[str] = (),
 ) -> Figure:
-    """Panels, so many to a row, as a Matplotlib Figure on an Agg canvas. scale: px for each px of the layout."""
+    """Panels, so many to a row, as a Matplotlib Figure on an Agg canvas.
+
+    scale: px for each px of the layout. findings: lines of words between header and panels.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -77,7 +83,9 @@ def draw(
     width = 2 * SIDE + count * PANEL_WIDTH + (count - 1) * COLUMN_GAP
     name, rest = title_of_run(header) if header else ("", "")
     one_line = not rest or 2 * SIDE + 11 * len(name) + 7.5 * len(rest) < width
-    tall = 8.0 if not header else 34.0 if one_line else 52.0
+    title = 8.0 if not header else 34.0 if one_line else 52.0
+    said = finding_lines(findings, int((width - 2 * SIDE) / 6.2))
+    tall = title + LINE * len(said) + (10 if said else 0)
     height = tall + rows * pitch + 8
     figure = Figure(figsize=(width / 72, height / 72), dpi=72 * scale, facecolor=THEMES[theme].ground)
     FigureCanvasAgg(figure)
@@ -85,6 +93,9 @@ def draw(
     if header:
         right = paper.text(SIDE, 18, name, "ink", size=SIZES["large"], bold=True)
         paper.text(right + 14 if one_line else SIDE, 19 if one_line else 37, rest, "ink", size=SIZES["body"])
+    for row, (words, kind) in enumerate(said):
+        color = {"warning": paper.theme.warning_text, "head": "ink", "detail": "second"}[kind]
+        paper.text(SIDE + (14 if kind == "detail" else 0), title + 4 + LINE * row, words, color)
     for index, panel in enumerate(panels):
         _panel(paper, panel, SIDE + index % count * (PANEL_WIDTH + COLUMN_GAP), tall + index // count * pitch)
     return figure
@@ -98,9 +109,10 @@ def png(
     columns: int = 3,
     scale: float = 1.0,
     colours: int | None = None,
+    findings: Sequence[str] = (),
 ) -> bytes:
     """The picture as PNG. scale: px for each px of the layout; colours: a palette of so many, for a small file."""
-    figure = draw(panels, header, theme=theme, columns=columns, scale=scale)
+    figure = draw(panels, header, theme=theme, columns=columns, scale=scale, findings=findings)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi="figure", facecolor=figure.get_facecolor())
     return buffer.getvalue() if colours is None else reduced(buffer.getvalue(), colours, theme=theme)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vergence import errors
-from vergence_widgets.draw.layout import boxes, feet, title_of_run, title_of_unit, wrap
+from vergence_widgets.draw.layout import boxes, feet, finding_lines, title_of_run, title_of_unit, wrap
 from vergence_widgets.draw.plotly_plot import EDGE, PlotPen, Sheet, safe
 from vergence_widgets.panels.spec import (
     Panel,
@@ -61,16 +61,18 @@ def describe(
     theme: ThemeName = "light",
     columns: int = 3,
     most: int | None = None,
+    findings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The figure as `{"data", "layout"}`.
 
     columns: panels to a row; under 320 px a column is too narrow for the words of its panel.
-    most: points of one curve at most, for a small file.
+    most: points of one curve at most, for a small file. findings: lines of words between header and panels.
     """
     count = max(1, min(columns, len(panels)))
     rows = max(1, math.ceil(len(panels) / count))
     foot = FOOT + LINE * (max((len(_foot(panel, THEMES[theme])) for panel in panels), default=1) - 1)
-    top = HEAD + (0.0 if not header else 34.0 if count > 1 else 50.0)
+    said = finding_lines(findings, {1: 60, 2: 120}.get(count, 180))
+    top = HEAD + (0.0 if not header else 34.0 if count > 1 else 50.0) + LINE * len(said)
     pitch = PLOT_HEIGHT + foot + HEAD
     sheet = Sheet(THEMES[theme], most, tall=(rows - 1) * pitch + PLOT_HEIGHT)
     height = top + sheet.tall + foot
@@ -85,6 +87,9 @@ def describe(
         words = f"<b>{safe(name)}</b>{joint}{body}"
         sheet.words(0, 1, words, "ink", size=SIZES["large"], up=top - (16 if count > 1 else 26), left=EDGE)
         sheet.annotations[-1]["align"] = "left"
+    for row, (words, kind) in enumerate(said):
+        color = {"warning": sheet.theme.warning_text, "head": "ink", "detail": "second"}[kind]
+        sheet.words(0, 1, safe(words), color, up=HEAD + LINE * (len(said) - row) - 6, left=EDGE)
     ink = sheet.theme
     layout = {
         "height": height,

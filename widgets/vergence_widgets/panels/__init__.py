@@ -16,6 +16,7 @@ from vergence_widgets.panels import (
     spectrum,
     temperature,
 )
+from vergence_widgets.panels.findings import marked
 from vergence_widgets.panels.spec import Panel
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def one(
     if options and noun in CHOOSES:
         more["options"] = options
     try:
-        return PANELS[noun](history, place=place, live=live, **more)
+        return marked(PANELS[noun](history, place=place, live=live, **more), history)
     except Exception as error:  # a view may fail; the run may not
         step = history.last_step
         why = f"Failed at step {step:,}: {type(error).__name__}: {error}"

@@ -138,6 +138,7 @@ function actionFor(pressed, focus) {
 	if (key === "s" || key === "S") return { do: "step" };
 	if (key === "t" || key === "T") return { do: "table" };
 	if (key === "l" || key === "L") return { do: "live" };
+	if (key === "f" || key === "F") return { do: "finding" };
 	if (key === "[" || key === "]") return { do: "event", by: key === "[" ? -1 : 1 };
 	if (focus !== "panel") return null;
 	if (key === "Enter") return { do: "alone" };
@@ -179,7 +180,7 @@ function neighbour(boxes, from, to) {
 	return best;
 }
 var KEYS = [
-	["Tab, Shift + Tab", "header, notices, controls, panels, timeline"],
+	["Tab, Shift + Tab", "header, notices, findings, controls, panels, timeline"],
 	["Space", "pause or run"],
 	["S", "one step, when paused"],
 	["Arrows on a panel", "the next panel in that direction"],
@@ -187,7 +188,8 @@ var KEYS = [
 	["T", "the numbers of a panel as a table, and back"],
 	["Left, Right on a slider", "one notch; with Shift ten; Home and End"],
 	["Left, Right on the timeline", "one recorded step back or on; with Shift ten; Home and End"],
-	["[ and ]", "the event before and after: a change, a failure, a pause"],
+	["F", "round the open findings and their evidence; Enter goes to its panel and step"],
+	["[ and ]", "the event before and after: a change, a finding, a failure, a pause"],
 	["L", "live: the newest step again"],
 	["Enter on a slider", "type an exact value"],
 	["?", "this list"]
@@ -3616,9 +3618,9 @@ function failed(panel, drawError, last, showLast) {
 	const nodes = [h("p", { class: "vg-note-text vg-failed" }, cross(), h("span", {}, cause))];
 	if (after !== "") nodes.push(h("p", { class: "vg-small" }, after));
 	if (last !== null) {
-		const button = h("button", { type: "button", class: "vg-button" }, "Show last good picture");
-		button.addEventListener("click", showLast);
-		nodes.push(h("p", {}, button));
+		const button2 = h("button", { type: "button", class: "vg-button" }, "Show last good picture");
+		button2.addEventListener("click", showLast);
+		nodes.push(h("p", {}, button2));
 	}
 	return nodes;
 }
@@ -4220,15 +4222,15 @@ var Bar = class {
 		this.classes.replaceChildren();
 		layer.kinds.forEach((name, kind) => {
 			const title = own.includes(kind) ? `Choose all of ${name}` : `Choose all of ${name}, and give it a colour`;
-			const button = h(
+			const button2 = h(
 				"button",
 				{ type: "button", class: "vg-class", "data-kind": kind, title },
 				markOf(marks[kind], ratio),
 				h("span", {}, name),
 				h("span", { class: "vg-small" }, count(found[kind]))
 			);
-			button.addEventListener("click", () => this.events.classChosen(kind));
-			this.classes.append(button);
+			button2.addEventListener("click", () => this.events.classChosen(kind));
+			this.classes.append(button2);
 		});
 		if (at2 >= 0) this.classes.querySelectorAll("button")[at2]?.focus();
 	}
@@ -4585,12 +4587,12 @@ var Overlay = class {
 		this.canvas.setAttribute("aria-hidden", "true");
 	}
 	/** Takes the size and place of the canvas under it. */
-	fit(lower) {
+	fit(lower2) {
 		const { canvas } = this;
-		if (canvas.width !== lower.width) canvas.width = lower.width;
-		if (canvas.height !== lower.height) canvas.height = lower.height;
+		if (canvas.width !== lower2.width) canvas.width = lower2.width;
+		if (canvas.height !== lower2.height) canvas.height = lower2.height;
 		for (const name of ["width", "height", "left", "top"]) {
-			if (canvas.style[name] !== lower.style[name]) canvas.style[name] = lower.style[name];
+			if (canvas.style[name] !== lower2.style[name]) canvas.style[name] = lower2.style[name];
 		}
 	}
 	draw(shown, tokens, ratio, hand) {
@@ -4835,9 +4837,9 @@ var MapTools = class {
 		if (shown === null || stage === void 0) return;
 		this.tokens = tokens;
 		this.ratio = stage.ratio;
-		const lower = stage.ctx.canvas;
-		this.size = { width: lower.width / stage.ratio, height: lower.height / stage.ratio };
-		this.overlay.fit(lower);
+		const lower2 = stage.ctx.canvas;
+		this.size = { width: lower2.width / stage.ratio, height: lower2.height / stage.ratio };
+		this.overlay.fit(lower2);
 		setText(this.note, panel.message);
 		show(this.note, panel.message !== "");
 		this.keep(shown);
@@ -5615,6 +5617,7 @@ function whenText(panel, state) {
 }
 
 // src/board.ts
+var MARKED_MS = 6e3;
 var Board = class {
 	/** `shown` is called when other panels are shown than before; `changed` when all must be drawn again. */
 	constructor(view, crosshair, host, shown, changed) {
@@ -5630,7 +5633,9 @@ var Board = class {
 	own = { order: [], hidden: [] };
 	name = null;
 	told = "";
+	marking = 0;
 	dispose() {
+		window.clearTimeout(this.marking);
 		for (const panel of this.panels.values()) panel.dispose();
 	}
 	/** The panel an element lies in. */
@@ -5685,6 +5690,25 @@ var Board = class {
 			dataset["two"] = String(two);
 			dataset["three"] = String(three);
 		});
+	}
+	/** Which panels are evidence of an open finding: its name by their nouns. */
+	evidence(found) {
+		for (const [noun, { section }] of this.panels) {
+			const name = found.get(noun);
+			setAttribute(section, "data-evidence", name ?? null);
+			setAttribute(section, "aria-label", name === void 0 ? `Panel ${noun}` : `Panel ${noun}, evidence of ${name}`);
+		}
+	}
+	/** Marks a panel for a while and brings it into view; one that is not shown is shown again. */
+	mark(noun) {
+		if (!this.panels.has(noun) && this.nouns.includes(noun)) this.toggle(noun);
+		const section = this.panels.get(noun)?.section;
+		if (section === void 0) return;
+		if (this.alone !== null && this.alone !== section) this.setAlone(null);
+		for (const view of this.panels.values()) view.section.classList.toggle("vg-visited", view.section === section);
+		window.clearTimeout(this.marking);
+		this.marking = window.setTimeout(() => section.classList.remove("vg-visited"), MARKED_MS);
+		section.scrollIntoView({ block: "nearest" });
 	}
 	resized() {
 		for (const panel of this.panels.values()) panel.resized();
@@ -5786,16 +5810,16 @@ var ChoiceView = class {
 		this.options.replaceChildren();
 		for (const option of control.options) {
 			const input = h("input", { type: "radio", name: `vg-${this.view}-${control.name}`, value: option });
-			input.addEventListener("change", () => this.choose(option));
+			input.addEventListener("change", () => this.ask(option));
 			this.inputs.set(option, input);
 			const words2 = h("span", {}, option);
 			const isDefault = option === control.default ? h("span", { class: "vg-small" }, "default") : null;
 			this.options.append(h("label", { class: "vg-option" }, input, words2, isDefault));
 		}
 	}
-	choose(option) {
-		this.wishes.ask(option, seconds());
-		this.wishes.sent(this.send(this.control.name, option), seconds());
+	ask(value) {
+		this.wishes.ask(value, seconds());
+		this.wishes.sent(this.send(this.control.name, value), seconds());
 		this.draw();
 	}
 	draw() {
@@ -5986,7 +6010,7 @@ var SliderView = class {
 		this.draw();
 	}
 	ask(value) {
-		this.wishFor(value);
+		this.wishFor(Number(value));
 		this.commit();
 	}
 	commit() {
@@ -6080,7 +6104,12 @@ var ControlsView = class {
 	}
 	/** What somebody chose elsewhere than on its slider; shown here as pending until it is applied. */
 	ask(name, value) {
-		this.views.get(name)?.ask?.(value);
+		this.views.get(name)?.ask(value);
+	}
+	/** What a control says of its value: "pending, was 0.50", "applied at step 620", or why it was refused. */
+	told(name) {
+		const note2 = this.views.get(name)?.node.querySelector(".vg-control-note");
+		return { kind: note2?.dataset["kind"] ?? "none", words: note2?.textContent ?? "" };
 	}
 	rebuild(controls, names) {
 		this.names = names;
@@ -6139,6 +6168,224 @@ function triangle() {
 	return svg("svg", { class: "vg-triangle", viewBox: "0 0 11 10", width: 11, height: 10, "aria-hidden": "true" }, path);
 }
 
+// src/findings.ts
+var WORDS = { note: "Note", warning: "Warning", failure: "Failure" };
+function stops(findings) {
+	return findings.flatMap((one, finding) => [{ finding, chip: -1 }, ...one.chips.map((_, chip) => ({ finding, chip }))]);
+}
+function evidence(findings) {
+	const found = /* @__PURE__ */ new Map();
+	for (const one of [...findings].reverse()) {
+		if (one.severity !== "note") {
+			for (const chip of one.chips) if (chip.home !== "") found.set(chip.home, one.name);
+		}
+	}
+	return found;
+}
+function says(one) {
+	const sign = one.severity === "warning" ? [triangle()] : one.severity === "failure" ? [cross()] : [];
+	const words2 = document.createTextNode(` since step ${count(one.since)}: ${one.says}`);
+	return [...sign, h("span", { class: "vg-severity" }, WORDS[one.severity]), words2];
+}
+function button(words2, cls = "vg-button") {
+	return h("button", { type: "button", class: cls }, words2);
+}
+var FindingsView = class {
+	constructor(around2) {
+		this.around = around2;
+		this.deeds.append(this.remedy, this.more, this.why, this.away, this.back);
+		const body = h("div", { class: "vg-finding-body" }, this.live, this.facts, this.rest);
+		this.node = h("section", { class: "vg-findings", "aria-label": "Findings", hidden: true }, body, this.deeds);
+		this.remedy.addEventListener("click", () => this.apply());
+		this.away.addEventListener("click", () => this.dismiss());
+		this.more.addEventListener("click", () => this.list("others"));
+		this.why.addEventListener("click", () => this.list("why"));
+		this.back.addEventListener("click", () => around2.go(null));
+	}
+	node;
+	says = h("p", { tabindex: -1, class: "vg-finding-says" });
+	facts = h("div", { class: "vg-chips" });
+	rest = h("ul", { class: "vg-finding-rest", hidden: true });
+	deeds = h("div", { class: "vg-finding-deeds" });
+	remedy = button("", "vg-button vg-remedy");
+	told = h("span", { class: "vg-small vg-control-note" });
+	more = button("");
+	why = button("Why");
+	away = button("Dismiss");
+	back = button("Live");
+	chips = [];
+	strip = null;
+	said = "";
+	/** The finding that is open, where the reader chose one. */
+	chosen = "";
+	listed = "";
+	/** What was asked for, by the finding it was asked for. */
+	asked = /* @__PURE__ */ new Map();
+	gone = /* @__PURE__ */ new Set();
+	live = h("div", { class: "vg-finding-words", role: "status", "aria-live": "polite" }, this.says);
+	/** The findings that are shown, worst first. */
+	get findings() {
+		return (this.strip?.findings ?? []).filter((one) => !this.gone.has(one.ident));
+	}
+	get open() {
+		return this.findings.find((one) => one.ident === this.chosen) ?? this.findings[0];
+	}
+	update(strip) {
+		if (strip !== void 0) this.strip = strip;
+		const said3 = JSON.stringify([this.strip, this.chosen, this.listed, [...this.gone]]);
+		if (said3 !== this.said) {
+			this.said = said3;
+			this.write();
+		}
+		this.refresh();
+	}
+	again() {
+		this.update(void 0);
+	}
+	write() {
+		const { strip, open } = this;
+		const healthy = strip?.healthy ?? "";
+		show(this.node, open !== void 0 || healthy !== "");
+		setAttribute(this.node, "data-severity", open?.severity ?? "none");
+		setAttribute(this.node, "data-finding", open?.name ?? "");
+		this.writeSays(open, strip, healthy);
+		this.writeFacts(open, strip);
+		this.writeRest(open, strip);
+		const others = this.findings.length - 1;
+		show(this.more, others > 0);
+		setText(this.more, this.listed === "others" ? "Show one" : `${others} more`);
+		setAttribute(this.more, "aria-expanded", String(this.listed === "others"));
+		const lacking = strip?.lacking.length ?? 0;
+		show(this.why, open !== void 0 || lacking > 0 && strip?.past !== true);
+		setText(this.why, open !== void 0 ? "Why" : "Which");
+		setAttribute(this.why, "aria-expanded", String(this.listed === "why"));
+		show(this.away, open !== void 0 && this.around.live && strip?.past !== true);
+		show(this.back, strip?.past === true && (strip.ahead > 0 || open !== void 0));
+	}
+	writeSays(open, strip, healthy) {
+		const ahead = strip?.past === true && open === void 0 ? strip.ahead : 0;
+		const since = ahead === 0 ? "" : ` Since then: ${ahead} finding${ahead === 1 ? "" : "s"}.`;
+		const nodes = open === void 0 ? [document.createTextNode(healthy + since)] : says(open);
+		const before = this.says.textContent;
+		const holder = h("p", {}, ...nodes);
+		if (holder.textContent !== before) this.says.replaceChildren(...nodes);
+	}
+	writeFacts(open, strip) {
+		show(this.facts, open !== void 0);
+		this.chips = (open?.chips ?? []).map((chip) => this.chip(chip));
+		const words2 = [open?.confidence ?? "", strip?.past === true ? "" : strip?.counts ?? ""].filter((part) => part !== "");
+		const facts = h("span", { class: "vg-small" }, words2.map((part) => `${part}.`).join(" "));
+		const first = open?.try[0] ?? "";
+		const said3 = first !== "" && (open?.remedy == null || !this.around.live) && !this.asked.has(open?.ident ?? "");
+		const hint = said3 ? [h("p", { class: "vg-finding-try" }, h("b", {}, "Try"), ` ${first}`)] : [];
+		this.facts.replaceChildren(...this.chips, facts, this.told, ...hint);
+	}
+	chip(chip) {
+		const made = h("button", { type: "button", class: "vg-chip", "data-home": chip.home, "data-step": chip.step });
+		made.append(h("span", {}, chip.noun), h("i", {}, ` ${chip.words}`));
+		const where = chip.home === "" ? `step ${count(chip.step)}` : `${chip.home} at step ${count(chip.step)}`;
+		setAttribute(made, "title", `${chip.title}. Press to see ${where}.`);
+		made.addEventListener("click", () => {
+			this.around.go(chip.step);
+			if (chip.home !== "") this.around.mark(chip.home);
+		});
+		return made;
+	}
+	writeRest(open, strip) {
+		show(this.rest, this.listed !== "");
+		if (this.listed === "others") {
+			this.rest.replaceChildren(...this.findings.filter((one) => one !== open).map((one) => this.other(one)));
+		} else if (this.listed === "why") {
+			this.rest.replaceChildren(...this.reasons(open, strip).map((words2) => h("li", {}, words2)));
+		}
+	}
+	other(one) {
+		const row = h("button", { type: "button", class: "vg-finding-other", "data-severity": one.severity }, ...says(one));
+		row.addEventListener("click", () => this.choose(one));
+		return h("li", {}, row);
+	}
+	reasons(open, strip) {
+		const lacking = (strip?.lacking ?? []).map((words2) => `Not checked: ${words2}`);
+		if (open === void 0) return lacking;
+		const more = open.explains.length === 0 ? [] : [`It explains: ${open.explains.join(", ")}`];
+		const book = open.notebook === "" ? [] : [`A notebook about it: ${open.notebook}`];
+		const numbers2 = open.chips.map((chip) => `${chip.title}, measured at step ${count(chip.step)}`);
+		const tries = open.try.map((words2, i) => `Try ${i + 1}: ${words2}`);
+		return [`Name: ${open.name}`, ...numbers2, ...open.apart, ...more, ...tries, ...book, ...lacking];
+	}
+	choose(one) {
+		this.chosen = one.ident;
+		this.listed = "";
+		this.again();
+		this.says.focus({ preventScroll: true });
+	}
+	list(what) {
+		this.listed = this.listed === what ? "" : what;
+		this.again();
+	}
+	/* ---- what is done about it ---- */
+	apply() {
+		const { open } = this;
+		if (open?.remedy == null || this.remedy.getAttribute("aria-disabled") === "true") return;
+		this.asked.set(open.ident, open.remedy);
+		this.around.control(open.remedy.control, open.remedy.value);
+		this.refresh();
+	}
+	dismiss() {
+		const { open } = this;
+		if (open === void 0) return;
+		this.gone.add(open.ident);
+		this.listed = "";
+		this.around.dismiss(open);
+		this.again();
+		this.says.focus({ preventScroll: true });
+	}
+	/** The truth about what was asked for; also once a second, for a wait is told in seconds. */
+	refresh() {
+		const { open } = this;
+		const asked = open === void 0 ? void 0 : this.asked.get(open.ident);
+		const told = asked === void 0 ? { kind: "none", words: "" } : this.around.told(asked.control);
+		const pending = told.kind === "pending";
+		const offered = this.around.live ? pending ? asked : open?.remedy : void 0;
+		show(this.remedy, offered != null);
+		if (offered != null) {
+			const why = pending ? "It was asked for and is not applied yet." : this.around.refusal(offered.control);
+			setText(this.remedy, offered.label);
+			setAttribute(this.remedy, "aria-disabled", why === "" ? null : "true");
+			setAttribute(this.remedy, "title", why === "" ? open?.try[0] ?? "" : why);
+		}
+		const words2 = told.kind === "applied" && asked !== void 0 ? `${told.words}: ${lower(asked.label)}` : told.words;
+		setText(this.told, words2);
+		setAttribute(this.told, "data-kind", told.kind);
+		show(this.told, words2 !== "");
+	}
+	/** The next of the open findings and their evidence gets the focus; a panel that is evidence is marked. */
+	next() {
+		const round = stops(this.findings);
+		if (round.length === 0) return false;
+		const to = round[(round.findIndex((stop) => this.isAt(stop)) + 1) % round.length];
+		const one = this.findings[to.finding];
+		if (one !== this.open) {
+			this.chosen = one.ident;
+			this.listed = "";
+			this.again();
+		}
+		const chip = this.chips[to.chip];
+		(chip ?? this.says).focus({ preventScroll: true });
+		const home = chip?.dataset["home"] ?? "";
+		if (home !== "") this.around.mark(home);
+		else this.node.scrollIntoView({ block: "nearest" });
+		return true;
+	}
+	isAt(stop) {
+		const focused = this.node.contains(document.activeElement) && this.findings[stop.finding] === this.open;
+		return focused && stop.chip === this.chips.findIndex((chip) => chip === document.activeElement);
+	}
+};
+function lower(words2) {
+	return words2.slice(0, 1).toLowerCase() + words2.slice(1);
+}
+
 // src/header.ts
 var ORDER = ["run", "pause", "step", "stop", "freeze"];
 var LABELS = { run: "Run", pause: "Pause", step: "Step", stop: "Stop", freeze: "Freeze" };
@@ -6171,13 +6418,13 @@ var HeaderView = class {
 		if (press !== null) {
 			for (const name of ORDER) {
 				const word2 = h("span", {}, LABELS[name]);
-				const button = h("button", { type: "button", class: "vg-button", "data-command": name }, buttonIcon(name), word2);
-				button.addEventListener("click", () => {
+				const button2 = h("button", { type: "button", class: "vg-button", "data-command": name }, buttonIcon(name), word2);
+				button2.addEventListener("click", () => {
 					if (this.can(name)) press(name);
 				});
-				this.buttons.set(name, button);
+				this.buttons.set(name, button2);
 				this.words.set(name, word2);
-				bar.append(button);
+				bar.append(button2);
 			}
 		}
 		const step = h("span", { class: "vg-step" }, h("span", {}, "step ", this.stepNumber, this.stepTotal), this.stepRoom);
@@ -6247,15 +6494,15 @@ var HeaderView = class {
 		this.note.classList.toggle("vg-strong", header.controls_late || this.trouble !== "");
 	}
 	writeButton(name, header) {
-		const button = this.buttons.get(name);
+		const button2 = this.buttons.get(name);
 		const word2 = this.words.get(name);
-		if (button === void 0 || word2 === void 0) return;
+		if (button2 === void 0 || word2 === void 0) return;
 		const spec = header.buttons[name];
-		show(button, spec !== void 0);
+		show(button2, spec !== void 0);
 		if (spec === void 0) return;
 		setText(word2, spec.label || LABELS[name]);
-		setAttribute(button, "aria-disabled", spec.enabled ? null : "true");
-		setAttribute(button, "title", spec.enabled ? null : spec.why || null);
+		setAttribute(button2, "aria-disabled", spec.enabled ? null : "true");
+		setAttribute(button2, "title", spec.enabled ? null : spec.why || null);
 	}
 };
 function rateText(rate) {
@@ -6280,13 +6527,13 @@ var HelpView = class {
 		for (const { noun, endsInWords: words2 } of told.panels) {
 			if (words2.length > 0) meanings.append(h("dt", {}, noun), h("dd", {}, words2.join(" ")));
 		}
-		const button = h("button", { type: "button", class: "vg-button" }, "Close");
-		button.addEventListener("click", () => told.close());
+		const button2 = h("button", { type: "button", class: "vg-button" }, "Close");
+		button2.addEventListener("click", () => told.close());
 		this.node.replaceChildren(
 			h("div", {}, h("h3", {}, "Keys"), keys),
 			h("div", {}, h("h3", {}, "What the ends mean"), meanings),
 			h("div", {}, h("h3", {}, "Panels"), this.choice(told)),
-			button
+			button2
 		);
 		if (this.node.hidden) {
 			this.node.hidden = false;
@@ -6300,10 +6547,10 @@ var HelpView = class {
 			box.checked = shown;
 			box.addEventListener("change", () => this.again(told, noun, "input", () => told.toggle(noun)));
 			const shift = (by, sign, words2) => {
-				const button = h("button", { type: "button", class: "vg-quiet", "data-by": by, "aria-label": `${noun} ${words2}`, title: words2 }, sign);
-				button.disabled = by < 0 ? i === 0 : i === told.list.length - 1;
-				button.addEventListener("click", () => this.again(told, noun, `[data-by="${by}"]`, () => told.shift(noun, by)));
-				return button;
+				const button2 = h("button", { type: "button", class: "vg-quiet", "data-by": by, "aria-label": `${noun} ${words2}`, title: words2 }, sign);
+				button2.disabled = by < 0 ? i === 0 : i === told.list.length - 1;
+				button2.addEventListener("click", () => this.again(told, noun, `[data-by="${by}"]`, () => told.shift(noun, by)));
+				return button2;
 			};
 			rows.append(h("li", { "data-noun": noun }, h("label", {}, box, noun), shift(-1, "↑", "earlier"), shift(1, "↓", "later")));
 		});
@@ -6376,6 +6623,8 @@ var Keys = class {
 			case "event":
 				timeline.toEvent(action.by);
 				return true;
+			case "finding":
+				return this.reach.findings.next();
 			case "move":
 				board.move(section, action.to);
 				return true;
@@ -6466,13 +6715,13 @@ function layWords(words2, taken, strokes, total, gap) {
 }
 
 // src/notices.ts
-var WORDS = { note: "Note", warning: "Warning", failure: "Failure" };
+var WORDS2 = { note: "Note", warning: "Warning", failure: "Failure" };
 function line2(notice) {
 	const since = notice.step === null ? ": " : ` since step ${count(notice.step)}: `;
 	const nodes = [];
 	if (notice.severity === "warning") nodes.push(triangle());
 	if (notice.severity === "failure") nodes.push(cross());
-	nodes.push(h("span", { class: "vg-severity" }, WORDS[notice.severity]), document.createTextNode(since + notice.text));
+	nodes.push(h("span", { class: "vg-severity" }, WORDS2[notice.severity]), document.createTextNode(since + notice.text));
 	return nodes;
 }
 var NoticesView = class {
@@ -6667,6 +6916,7 @@ var Feed = class {
 		for (const noun of Object.keys(next.panels)) this.changed.add(noun);
 		const panels = next.key ? next.panels : { ...last.panels, ...next.panels };
 		this.frame = { ...next, panels };
+		if (next.findings === void 0 && last.findings !== void 0) this.frame.findings = last.findings;
 		if (next.timeline !== void 0) this.frame.timeline = { ...last.timeline, ...next.timeline };
 		return { applied: true, gap: !next.key && next.seq > last.seq + 1 };
 	}
@@ -6707,6 +6957,12 @@ function drawTrack2(line3, where) {
 	const shown = place4 ?? line3.last;
 	const now = count(shown);
 	const left = Math.min(total - width2(now) - 2, Math.max(0, x(shown) - width2(now) / 2));
+	for (const event of line3.events.filter((one) => one.kind === "finding")) {
+		const open = event.until == null;
+		const to = x(event.until ?? line3.last);
+		const cls = event.severity === "note" ? "vg-time-noted" : open ? "vg-time-stretch vg-time-open" : "vg-time-stretch";
+		root.append(stroke3(cls, x(event.step), LINE4, to, LINE4));
+	}
 	const paused = new Set(line3.events.filter((event) => event.label === "paused").map((event) => event.step));
 	const marks = line3.events.filter((event) => event.label !== "live" || !paused.has(event.step)).slice(-MOST_MARKS2);
 	for (const event of marks) root.append(mark(event, x(event.step)));
@@ -6724,7 +6980,7 @@ function drawTrack2(line3, where) {
 	return root;
 }
 function rank(event) {
-	return event.kind === "failed" || event.kind === "mark" ? 0 : 1;
+	return event.kind === "control" || event.kind === "state" || event.severity === "note" ? 1 : 0;
 }
 function mark(event, x) {
 	const title = svg("title", {}, `step ${count(event.step)}: ${event.label}`);
@@ -6958,13 +7214,22 @@ var Cockpit = class {
 			(shown) => this.send?.({ type: "layout", view: this.view, shown }),
 			() => this.resized()
 		);
+		this.findings = new FindingsView({
+			live: send !== null,
+			control: (name, value) => this.controls.ask(name, value),
+			refusal: (name) => this.host.refusal(name),
+			told: (name) => this.controls.told(name),
+			dismiss: ({ name, ident }) => this.send?.({ type: "dismiss", finding: name, ident }),
+			mark: (noun) => this.board.mark(noun),
+			go: (step) => this.timeline.go(step)
+		});
 		this.commands = new Commands((trouble) => this.header.say(trouble), () => this.controlsNote);
-		const { header, help, board, timeline } = this;
-		const handler = new Keys({ header, help, board, timeline, live: send !== null, command: (name) => this.command(name) });
+		const { header, findings, help, board, timeline } = this;
+		const handler = new Keys({ header, findings, help, board, timeline, live: send !== null, command: (name) => this.command(name) });
 		const keys = h("button", { type: "button", class: "vg-quiet" }, "? keys and panels");
 		keys.addEventListener("click", () => handler.toggleHelp());
 		const foot = h("footer", { class: "vg-saved" }, this.saved, keys);
-		const inner = h("div", { class: "vg-inner" }, this.header.node, this.notices.node, this.help.node);
+		const inner = h("div", { class: "vg-inner" }, this.header.node, this.notices.node, findings.node, help.node);
 		if (send !== null) inner.append(this.controls.node);
 		inner.append(this.waitingNote, board.node, foot, timeline.node);
 		this.root = h(
@@ -6990,6 +7255,7 @@ var Cockpit = class {
 	feed = new Feed();
 	header;
 	notices = new NoticesView();
+	findings;
 	controls;
 	commands;
 	help = new HelpView();
@@ -7051,7 +7317,10 @@ var Cockpit = class {
 		else if (message.type === "frame") this.frame(unpack(message, buffers));
 		else if (message.type === "asset") void this.assets.take(unpack(message, buffers));
 		else if (message.type === "frozen") this.frozen(message.where);
-		else if (message.type === "ack" && !this.commands.answer(message)) this.controls.answer(message);
+		else if (message.type === "ack" && !this.commands.answer(message)) {
+			this.controls.answer(message);
+			this.findings.refresh();
+		}
 	}
 	frame(frame) {
 		const { applied, gap } = this.feed.accept(frame);
@@ -7123,6 +7392,8 @@ var Cockpit = class {
 			this.controls.update(frame.controls, frame.header.controls_note);
 			this.writeSaved(frame);
 			this.board.arrange(frame.header.name, frame.order);
+			this.findings.update(frame.findings);
+			this.board.evidence(evidence(this.findings.findings));
 			this.timeline.update(frame.timeline, frame.header);
 		}
 		for (const noun of this.feed.take()) this.drawPanel(noun);
@@ -7178,6 +7449,7 @@ var Cockpit = class {
 		if (this.send === null) return;
 		this.header.heard((performance.now() - this.lastHeard) / 1e3);
 		this.controls.tick(performance.now() / 1e3, this.controlsNote);
+		this.findings.refresh();
 	}
 };
 function render({ model, el }) {
@@ -7203,9 +7475,10 @@ function mount(el, frame, held = {}) {
 		const index = step === null ? -1 : nearest2(timeline.steps, step);
 		const entry = held.past?.[index];
 		const panels = entry === void 0 ? newest.panels : unpack(entry, []);
+		const findings = entry === void 0 ? newest.findings : held.strips?.[index];
 		const at2 = entry === void 0 ? null : timeline.steps[index];
 		seq += 1;
-		cockpit.frame({ ...newest, seq, panels, timeline: { ...timeline, at: at2, asked: step } });
+		cockpit.frame({ ...newest, seq, panels, ...findings === void 0 ? {} : { findings }, timeline: { ...timeline, at: at2, asked: step } });
 	};
 	const cockpit = new Cockpit(el, null, seek);
 	if (held.asset !== void 0) cockpit.receive(held.asset, []);

@@ -101,5 +101,7 @@ class Entry:
     """Made once for a run; what it remembers from look to look it keeps itself. Raises Never."""
     default: bool = True
     """Measured unless asked otherwise; False: only when it is asked for by name, because it is dear."""
+    often: bool = False
+    """At the cadence of what is measured on the rows of a step: for what takes a few milliseconds at most."""
     places: tuple[str, ...] | None = None
     """Of a step or a look, these only; None: h, z, and every module that is looked at."""

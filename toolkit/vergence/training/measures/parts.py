@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vergence import shapes
 from vergence.losses import Loss
+from vergence.losses.loss import sum_of
 from vergence.training.measures.base import Measured
 from vergence.training.randomness import OwnRandomness, generator, loss_draws
 
@@ -23,12 +24,13 @@ class Called:
     """What a loss was called with.
 
     given: embeddings, or what a predictor made of them. more: keywords. random: the state of the generator that it
-    drew from, so that its parts are measured with the same draws; None: it is not known.
+    drew from, so that its parts are measured with the same draws; None: it is not known. found: what came out of it.
     """
 
     given: tuple[Any, ...]
     more: Mapping[str, Any] = field(default_factory=dict)
     random: Tensor | None = None
+    found: Any = None
 
 
 class Parts:
@@ -54,13 +56,9 @@ class Parts:
 
         labels: those of the step; used where the loss needs labels and was handed none.
         """
-        more = {name: _detached(value) for name, value in called.more.items() if value is not None}
-        if "labels" in self._needs and isinstance(labels, Tensor):
-            more.setdefault("labels", labels)
-        missing = [name for name in self._needs if name not in more]
+        given, more, missing = self._handed(called, labels)
         if missing:
             return Measured(marks={"needs": self._asks_for(missing)})
-        given = tuple(_detached(rows) for rows in called.given)
         with self._same_draws(called.random, given[0].device):
             terms = self.objective.terms(*given, **more)
         found = Measured({f"loss/{name}": float(value) for name, value in terms.items()})
@@ -78,6 +76,22 @@ class Parts:
             words = self.objective.reference_words(batch, dim)
             found.static = {"loss_words": words, "batch": batch, "dim": dim}
         return found
+
+    def total(self, called: Called, labels: object = None) -> float | None:
+        """What the loss is by its class, whatever took the place of its methods; None where a keyword is missing."""
+        given, more, missing = self._handed(called, labels)
+        if missing:
+            return None
+        with torch.no_grad(), self._same_draws(called.random, given[0].device):
+            return float(sum_of(type(self.objective).terms(self.objective, *given, **more)))
+
+    def _handed(self, called: Called, labels: object) -> tuple[tuple[Any, ...], dict[str, Any], list[str]]:
+        """Detached, with the labels of the step where they are needed; and which keywords are missing."""
+        more = {name: _detached(value) for name, value in called.more.items() if value is not None}
+        if "labels" in self._needs and isinstance(labels, Tensor):
+            more.setdefault("labels", labels)
+        missing = [name for name in self._needs if name not in more]
+        return tuple(_detached(rows) for rows in called.given), more, missing
 
     def check(self, views: Sequence[Any]) -> None:
         """What a user's loop handed over: embeddings `(batch, dim)` each, or ShapeError, in words."""

@@ -1,12 +1,19 @@
-"""What is measured on the embeddings of a training step: similarity and hypersphere."""
+"""What is measured on the embeddings of a training step: similarity, hypersphere and the lengths of rows."""
 
 from __future__ import annotations
 
+import torch
+from torch import Tensor
+
 from vergence.metrics.hypersphere import hypersphere
+from vergence.metrics.norms import norms
 from vergence.metrics.similarity import similarity
 from vergence.training.measures.base import Measured, Sample, as_array
 
-__all__ = ["measure_hypersphere", "measure_similarity"]
+__all__ = ["measure_hypersphere", "measure_norms", "measure_similarity"]
+
+MOST_CLASSES = 1000
+"""Of which counts go into a frame."""
 
 
 def measure_similarity(sample: Sample) -> Measured:
@@ -22,6 +29,9 @@ def measure_similarity(sample: Sample) -> Measured:
     arrays |= {"positive_quantiles": found.positive_quantiles, "negative_quantiles": found.negative_quantiles}
     if found.false_negative is not None:
         arrays["false_negative"] = found.false_negative
+    counts = _label_counts(sample)
+    if counts is not None:
+        arrays["label_counts"] = counts
     share = None
     if found.false_negative is not None and found.pairs_negative:
         share = float(found.false_negative.sum()) / found.pairs_negative
@@ -44,6 +54,15 @@ def measure_similarity(sample: Sample) -> Measured:
     return measured
 
 
+def _label_counts(sample: Sample) -> Tensor | None:
+    """How often each class stands in this batch, so that batches can be compared with one another."""
+    labels = sample.labels
+    if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.ndim != 1:
+        return None
+    known = labels[labels >= 0].cpu().long()
+    return torch.bincount(known) if len(known) and int(known.max()) < MOST_CLASSES else None
+
+
 def measure_hypersphere(sample: Sample) -> Measured:
     """Alignment, uniformity with its floor, tolerance."""
     found = hypersphere(*sample.views, labels=sample.labels, positives=sample.positives, generator=sample.generator)
@@ -59,3 +78,10 @@ def measure_hypersphere(sample: Sample) -> Measured:
             "finite; they are left out of alignment and uniformity."
         )
     return measured
+
+
+def measure_norms(sample: Sample) -> Measured:
+    """Lengths of the rows as they were handed over."""
+    found = norms(*sample.views)
+    place = f"norms/{sample.place}"
+    return Measured({f"{place}/{key}": getattr(found, key) for key in ("mean", "spread", "largest")})
