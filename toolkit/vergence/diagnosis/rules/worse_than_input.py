@@ -10,7 +10,7 @@ RULE = Rule(
     severity="warning",
     says=(
         "Your representation knows less of the class than its own input does, and less than the untrained model did: "
-        "training takes it away."
+        "training takes {probes/{place}/below_input:.2g} of accuracy away beyond what is chance."
     ),
     signs=(
         Sign(
