@@ -35,7 +35,7 @@ RESULTS = Path(__file__).parent / "results"
 CORPORA = ("scored", "calibration")
 WORKERS = 2
 TASKS = 30
-"""Runs in one process before it is replaced."""
+"""Runs in one process before there is a new one: what a process holds grows with every run."""
 
 
 def sources() -> list[Path]:
@@ -70,17 +70,18 @@ def make(cases: Sequence[Case], directory: Path, now: str, workers: int) -> dict
     refused: dict[str, str] = {}
     began = time.perf_counter()
     spawn = get_context("spawn")
-    with ProcessPoolExecutor(
-        workers, mp_context=spawn, initializer=trained.end_with_parent, max_tasks_per_child=TASKS
-    ) as pool:
-        asked = {pool.submit(trained.record, case, directory, now): case for case in cases}
-        for number, future in enumerate(as_completed(asked), 1):
-            case = asked[future]
-            why = future.result()
-            if why:
-                refused[case.name] = why
-            took = time.perf_counter() - began
-            print(f"{number} of {len(asked)}, {took:.0f} s: {case.name}{f': {why}' if why else ''}", flush=True)
+    done = 0
+    for start in range(0, len(cases), TASKS * workers):
+        with ProcessPoolExecutor(workers, mp_context=spawn, initializer=trained.end_with_parent) as pool:
+            part = cases[start : start + TASKS * workers]
+            asked = {pool.submit(trained.record, case, directory, now): case for case in part}
+            for future in as_completed(asked):
+                name, why = asked[future].name, future.result()
+                if why:
+                    refused[name] = why
+                done += 1
+                took = time.perf_counter() - began
+                print(f"{done} of {len(cases)}, {took:.0f} s: {name}{f': {why}' if why else ''}", flush=True)
     return refused
 
 

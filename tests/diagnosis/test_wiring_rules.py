@@ -278,3 +278,11 @@ def test_a_run_with_the_mistake_says_its_name():
     vg.lab.inject(run, "temperature inverted")
     run.start(steps=8)
     assert found(run.history) == ["temperature inverted"]
+
+
+@pytest.mark.parametrize(("wanders", "wanted"), [(0.0, ["detached branch"]), (0.05, [])])
+def test_a_loss_that_nobody_described_treats_views_alike_where_it_is_nt_xent(wanders, wanted):
+    without = {key: value for key, value in SOUND.items() if key not in ("branches/z/detached", "objective/z/mismatch")}
+    fits = {"objective/z/nt_xent_temperature": lambda look: 0.2 * (1 + wanders * (look % 3))}
+    history = recorded({"branches/z/with_gradient": 1.0} | fits, sound=without | fits)
+    assert [name for name in found(history) if name == "detached branch"] == wanted

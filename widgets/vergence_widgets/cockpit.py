@@ -11,9 +11,11 @@ timeline, with the still picture beside it in the saved notebook.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import threading
 import uuid
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -119,6 +121,7 @@ class Cockpit:
         if observer is not None:
             observer.outside.append(lambda: self.publisher.seconds)
         self.publisher.start()
+        atexit.register(_end, weakref.ref(self.publisher))
 
     @property
     def frozen(self) -> bool:
@@ -272,3 +275,10 @@ def in_notebook() -> bool:
     """A Jupyter kernel is there to show something."""
     shell = get_ipython()
     return shell is not None and hasattr(shell, "kernel")
+
+
+def _end(held: weakref.ref[Publisher]) -> None:
+    """The process ends: a thread that is still at work then would end it with an abort."""
+    publisher = held()
+    if publisher is not None:
+        publisher.close(wait=5)

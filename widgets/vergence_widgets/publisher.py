@@ -145,11 +145,13 @@ class Publisher:
             self._thread = threading.Thread(target=self._loop, name="vergence-publisher", daemon=True)
             self._thread.start()
 
-    def close(self) -> None:
-        """Send no more."""
+    def close(self, wait: float = 0.0) -> None:
+        """Send no more. wait: seconds at most for the frame at hand."""
         self._closing.set()
         self._wake.set()
         self._unlisten()
+        if wait and self._thread is not None:
+            self._thread.join(wait)
 
     def _loop(self) -> None:
         while not self._closing.is_set():

@@ -36,6 +36,10 @@ Numbers = NDArray[np.float64]
 Which = Callable[[str], bool]
 
 
+SAME_TEMPERATURE = 1e-3
+"""A loss of another kind is fitted by a temperature that wanders by more, from look to look."""
+
+
 def is_body(part: str) -> bool:
     """Whether a part makes h."""
     return not HEADS.search(part) and not FOLLOWERS.search(part)
@@ -228,12 +232,27 @@ def detached(lens: Lens, place: str) -> Series | None:
     del place
     told = lens.series("branches/z/detached")
     weakest = lens.series("wiring/weakest_encoder_gradient")
+    views, reached = lens.series("branches/z/views"), lens.series("branches/z/with_gradient")
+    if not len(told) and len(reached):
+        some = (reached.values > 0) & (reached.values < aligned(views, reached.steps))
+        told = Series(reached.steps, np.where(some & _both_ways(lens, reached.steps), 1.0, 0.0))
     if not len(told) and not len(weakest):
         return None
     if not len(told):
         return Series(weakest.steps, np.where(weakest.values == 0, 1.0, 0.0))
     cut = aligned(weakest, told.steps) == 0
     return Series(told.steps, np.where(cut | (told.values > 0), 1.0, 0.0))
+
+
+def _both_ways(lens: Lens, steps: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the loss, unknown, is NT-Xent, in which every view is an anchor: one temperature fits three looks."""
+    fits = np.zeros(len(steps), bool)
+    for name in ("nt_xent_temperature", "nt_xent_temperature_other"):
+        found = lens.series(f"objective/z/{name}")
+        same = np.abs(np.diff(found.values)) < SAME_TEMPERATURE * found.values[1:]
+        held = Series(found.steps[2:], (same[1:] & same[:-1]).astype(float))
+        fits |= aligned(held, steps) > 0
+    return fits
 
 
 def skipped(lens: Lens, place: str) -> Series | None:

@@ -4,6 +4,8 @@ from vergence.diagnosis.finding import Remedy
 from vergence.diagnosis.rule import Apart, Rule, Sign
 from vergence.diagnosis.rules.dimensional_collapse import RULE as ARRIVED
 
+__all__ = ["RULE"]
+
 RULE = Rule(
     name="dimensional collapse",
     severity="warning",

@@ -47,7 +47,7 @@ RULE = Rule(
         ),
         Apart(
             "complete collapse",
-            Sign("spectrum/{place}/std", "spread of {place}, times √d", healthy=(0.5, 1.0), above=0.1),
+            Sign("spectrum/{place}/std", "spread of {place}, times √d", healthy=(0.5, 1.0), above=0.03),
         ),
     ),
     remedies=(
