@@ -70,15 +70,26 @@ def make_objective(setup: Setup) -> Make:
         called = now.called
         if called is None:
             raise errors.ArgumentError("objective: it is not known what the loss was called with.")
-        reported = _number(called.found)
+        try:
+            reported = _number(called.found)
+        except (RuntimeError, TypeError, ValueError, NotImplementedError):  # a loss that is no number is marked
+            reported = None
         if reported is None:
             raise errors.ArgumentError("objective: no finite loss came with the rows. Type: m.step(z1, z2, loss=loss).")
         views = called.given
-        with full_precision(views[0].device if isinstance(views[0], Tensor) else torch.device("cpu")):
-            if objective is None:
-                return Read({"reported": reported} | _unknown(called, reported))
-            found, before = _known(objective, called, now.samples["z"].labels, reported, before)
-            return Read(found)
+        try:
+            with full_precision(views[0].device if isinstance(views[0], Tensor) else torch.device("cpu")):
+                if objective is None:
+                    return Read({"reported": reported} | _unknown(called, reported))
+                found, before = _known(objective, called, now.samples["z"].labels, reported, before)
+                return Read(found)
+        except errors.InputError:
+            raise
+        except Exception as error:  # somebody's objective; the loss panel says what is wrong with it
+            raise errors.ArgumentError(
+                f"objective: the loss could not be computed again: {type(error).__name__}: {error}. Call "
+                "objective.terms(z1, z2) on a step's embeddings to see it fail."
+            ) from error
 
     return measure
 
