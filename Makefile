@@ -70,7 +70,7 @@ node:
 	echo "On Debian or Ubuntu type: sudo apt-get install nodejs npm   On macOS: brew install node   Then type make again." >&2; \
 	exit 1; }
 
-bench: setup ## measure; ARGS="live --quick" picks one of losses, metrics, projections, overhead, live, failures, known_truth
+bench: setup ## measure; ARGS="live --quick" picks one of losses, metrics, projections, overhead, live, failures, known_truth, suspicion
 	@mkdir -p bench/results; chromium=$$($(PY) tools/browser.py) || exit 1; export CHROMIUM="$$chromium"; \
 	set -- $(ARGS); if [ $$# -gt 0 ]; then name="$$1"; shift; exec $(PY) "bench/$$name.py" "$$@"; fi; \
 	failed=0; for name in losses metrics projections overhead live; do \
