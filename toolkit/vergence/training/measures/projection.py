@@ -42,6 +42,8 @@ class Projection:
         self._maps: dict[str, tuple[int, Map]] = {}
         self._umaps: dict[str, tuple[int, NDArray[np.float32]]] = {}
         self._worker: UmapMaps | None = None
+        self._passed_over: set[str] = set()
+        """Places that found the worker busy: theirs is the next turn."""
 
     def measure(self, snapshot: Snapshot, place: str, wishes: Mapping[str, str]) -> Measured:
         """The map of `place` now. `wishes`: {"method": "pca" or "umap"}.
@@ -95,8 +97,15 @@ class Projection:
             measured.frames["projection/umap"] = _said("loading", about=COMPILES_SECONDS)
         for answer in self._worker.arrived():
             self._take(measured, answer)
-        if not wished or self._worker.over or self._worker.busy:
+        if not wished or self._worker.over:
             return
+        if self._worker.busy:
+            self._passed_over.add(place)
+            return
+        if self._passed_over and place not in self._passed_over:
+            self._passed_over.clear()  # gives way once: who was passed over may not come any more
+            return
+        self._passed_over.discard(place)
         known = self._umaps.get(place)
         start = self._maps[place][1].positions if known is None or not np.isfinite(known[1][good]).all() else known[1]
         # Which items the rows are is said by number: positions come back for those that have a direction.
