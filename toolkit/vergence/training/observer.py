@@ -24,6 +24,7 @@ from vergence.record.history import History
 from vergence.training.budget import Budget
 from vergence.training.diagnosing import Diagnosing
 from vergence.training.handed import inputs_of, labels_of, places_of
+from vergence.training.interrupts import Held
 from vergence.training.later import Later
 from vergence.training.looks import Looks
 from vergence.training.measures import Measured, Sample
@@ -107,10 +108,10 @@ class Observer:
         self._generator = generator(seed, "observer")
         self._later = Later()
         self.diagnosing = Diagnosing(history, share=self.budget.share)
-        self._step = 0
-        self._offset = 0
+        self._step = self._offset = 0
         self._in_force: dict[str, float] = {}
         self._unsound = Unsound()
+        self._held = Held()
         self._marked: dict[tuple[str, str], int] = {}
         self._failing: dict[str, str] = {}
         self._failed_at: dict[str, int] = {}
@@ -195,7 +196,8 @@ class Observer:
             return
         self._begun = True
         try:
-            self._begin(step, places)
+            with self._held:
+                self._begin(step, places)
         except Exception as error:  # a view may fail; the run may not
             self._fail("observer", "measuring", error, step)
         self._one_thread = OneThread()  # the libraries are loaded now
@@ -314,7 +316,7 @@ class Observer:
             self.mark("labels", wrong, step)
         spent = 0.0
         samples = {place: self._sample(place, rows, labels, positives) for place, rows in places.items()}
-        with torch.no_grad(), self._one_thread():
+        with self._held, torch.no_grad(), self._one_thread():
             for name in self._turns(due, rare):
                 began = time.perf_counter()
                 metric, _, place = name.partition("/")
@@ -344,9 +346,7 @@ class Observer:
         return Sample(place, detached, labels, positives, self._generator)
 
     def _make(self, metric: str, name: str, step: int, sample: Sample, seen: tuple[Tensor, ...] | None) -> Measured:
-        if metric in OF_STEP:
-            return OF_STEP[metric](sample)
-        return self.looks.make(name, step, seen, sample)
+        return OF_STEP[metric](sample) if metric in OF_STEP else self.looks.make(name, step, seen, sample)
 
     def _record(self, name: str, place: str, step: int, make: Callable[[], Measured]) -> None:
         try:

@@ -22,6 +22,7 @@ from vergence.record.mailbox import Letter, Mailbox
 from vergence.training.background import STOP_SECONDS, Background, turn
 from vergence.training.budget import Budget
 from vergence.training.controls import Controls
+from vergence.training.interrupts import Held
 from vergence.training.observer import Observer
 from vergence.training.seldom import Wanted
 from vergence.training.session import Session
@@ -41,7 +42,7 @@ class Run:
     Ordinary events, and what they do: `start` on a run that trains changes nothing and says so; on a paused one it
     resumes; on a stopped or finished one it trains on. Starting a second Run in the same process stops the first
     (a re-run cell must not leave a trainer behind), unless `alongside=True`. An interrupt during `wait()` or the
-    inline driver stops the run after the current step; `start` goes on from there.
+    inline driver stops the run after the current step, a second one at once; `start` goes on from there.
 
     Args:
         method: one of `vergence.methods`.
@@ -295,13 +296,15 @@ class Run:
     def _loop(self) -> None:
         self._worker = threading.current_thread()
         self._session.observer.begin(self._step)
+        held = Held()
         while self._target is None or self._step < self._target:
             if not self._session.steering.gate(self._step + 1):
                 return
-            taken = self._session.trainer.step()
-            self._step += 1  # before it is recorded: an interrupt in between must not give two steps one number
-            self._session.record(taken, self._step)
-            self._session.trainer.check()
+            with held:
+                taken = self._session.trainer.step()
+                self._step += 1  # before it is recorded: an interrupt in between must not give two steps one number
+                self._session.record(taken, self._step)
+                self._session.trainer.check()
             # A paused or waiting thread must be able to take the interpreter lock between two short steps.
             time.sleep(0)
 
