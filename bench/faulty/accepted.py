@@ -17,7 +17,8 @@ SHORTCUT = ("shortcut", "suspected shortcut", "feature suppression")
 NAMES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # of the lab
     "no stop-gradient": ((*COLLAPSED, "dimensional collapse"), ("no gradient",)),
-    "no predictor": (COLLAPSED, ("dimensional collapse", "no gradient")),
+    # The loss passes a predictor by, which then gets no gradient: that names the cause.
+    "no predictor": ((*COLLAPSED, "no gradient"), ("dimensional collapse",)),
     "detached branch": (("detached branch",), ()),
     "frozen teacher": (("frozen teacher",), ()),
     "instant teacher": (("instant teacher",), COLLAPSED),

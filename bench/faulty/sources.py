@@ -15,9 +15,10 @@ DATA: dict[str, Callable[[int], Any]] = {
     "subclasses": lambda seed: data.subclasses(n=2048, seed=seed),
     "digits": lambda _seed: data.digits(),
     "two towers": lambda seed: data.two_towers(n=2048, seed=seed),
+    "signal and noise": lambda seed: data.signal_noise(noise=0.5, n=4096, seed=seed),
     # What calibration never sees.
     "near subclasses": lambda seed: data.subclasses(separation=1.5, classes=4, subclasses=3, n=2048, dim=24, seed=seed),
-    "signal and noise": lambda seed: data.signal_noise(noise=0.5, n=4096, seed=seed),
+    "other factors": lambda seed: data.latent_factors(noise=1.0, nuisance=1.5, separation=1.5, n=3072, seed=seed),
     "small pictures": lambda seed: data.tri_feature(n=1500, size=16, seed=seed),
     "wide towers": lambda seed: data.two_towers(gap=0.2, own=0.5, n=2048, seed=seed),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -11,6 +12,7 @@ from torch import nn
 import vergence as vg
 from vergence.diagnosis.finding import Finding
 from vergence.diagnosis.rules.suspected_shortcut import RULE
+from vergence.diagnosis.rules.suspected_shortcut_harmless import RULE as HARMLESS
 from vergence.record import History
 from vergence.training.measures.cues import make_cues
 from vergence.training.measures.now import Now, Setup
@@ -96,6 +98,39 @@ def test_a_geometry_that_is_too_good_makes_it_surer() -> None:
         history.add_scalars(300, {f"hypersphere/z/{name}": value for name, value in geometry.items()})
     sure = [finding.confidence for history in (plain, ideal, usual) if (finding := found(history)) is not None]
     assert sure[1] > sure[0] == sure[2]
+
+
+def told(history: History, h: tuple[float, ...], *, untrained: float = 0.5, label: str | None = "class") -> History:
+    """Probes of one factor, look by look; half of their interval is 0.02."""
+    history.describe(reference={"label": label})
+    for look, now in enumerate(h):
+        arrays = {
+            "accuracy": np.array([[[now, untrained]]], np.float32),
+            "half": np.full((1, 1, 2), 0.02, np.float32),
+            "best": np.array([[[max(h[: look + 1])]]], np.float32),
+        }
+        meta = {
+            "factors": ["class"], "places": ["h", "untrained_h"], "chance": [0.1],
+            "standing": {"h": [{"word": "told"}]},
+        }  # fmt: skip
+        history.add_frames(100 * (look + 1), {"probes": (arrays, meta)})
+    return history
+
+
+@pytest.mark.parametrize("label", ["class", None])
+def test_labels_that_are_told_better_than_before_relieve_it(label: str | None) -> None:
+    history = told(recorded(left_alone=SHORT), (0.6, 0.7, 0.8), label=label)
+    assert found(history) is None
+    (finding,) = vg.diagnose(history, rules=[RULE, HARMLESS])
+    assert (finding.name, finding.severity) == ("suspected shortcut", "note")
+    assert finding.says.endswith("Your labels are told better than before training all the same.")
+    assert "0.28" in finding.apart[0][1]
+
+
+@pytest.mark.parametrize("h", [(0.5, 0.5, 0.52), (0.8, 0.7, 0.7), (0.4, 0.3, 0.2)], ids=["as before", "fell", "worse"])
+def test_labels_that_are_not_leave_it(h: tuple[float, ...]) -> None:
+    (finding,) = vg.diagnose(told(recorded(left_alone=SHORT), h), rules=[RULE, HARMLESS])
+    assert finding.severity == "warning"
 
 
 def test_without_inputs_it_was_not_looked_for() -> None:

@@ -197,6 +197,27 @@ def test_of_a_loss_that_nobody_described_the_temperature_that_stays_is_believed(
     assert found(recorded(sound={**unknown, **wanders})) == []
 
 
+@pytest.mark.parametrize("swaps", [False, True])
+def test_of_a_loss_that_nobody_described_dot_products_are_believed_where_their_temperature_stays(swaps):
+    unknown = {key: value for key, value in SOUND.items() if not key.startswith(("objective/", "control/"))}
+    one, other = "objective/z/nt_xent_raw_temperature", "objective/z/nt_xent_raw_temperature_other"
+    right = {one: lambda look: 0.2 if not swaps or look % 3 else 0.13, other: lambda look: 0.3 + 0.02 * look}
+    if swaps:  # the lower one is told first
+        right[other] = lambda look: 0.3 + 0.02 * look if look % 3 else 0.2
+    wanders = {"objective/z/nt_xent_temperature": lambda look: 0.05 + 0.005 * look, "objective/z/reported": 2.0}
+    assert found(recorded(sound={**unknown, **wanders, **right})) == ["unnormalised embeddings"]
+    at_rest = {**wanders, "objective/z/nt_xent_temperature": 0.1}
+    assert found(recorded(sound={**unknown, **at_rest, **right})) == [], "everything stays: nothing is told"
+    drifts = {one: lambda look: 0.2 + 0.01 * look, other: lambda look: 0.4 + 0.02 * look}
+    assert found(recorded(sound={**unknown, **wanders, **drifts})) == []
+
+
+def test_a_part_without_a_gradient_is_named():
+    unused = {"updates/predictor/gradient": 0.0, "updates/predictor/moved": 0.0}
+    (finding,) = vg.diagnose(recorded(unused))
+    assert finding.says.startswith("No gradient comes to “predictor”, 33%")
+
+
 def test_of_two_solutions_without_pushes_the_one_that_stays_is_taken():
     stays = {"objective/z/temperature": lambda look: 2.0 if look % 3 else 0.15 + 0.01 * look,
              "objective/z/temperature_other": lambda look: 0.2 + 0.03 * look if look % 3 else 2.0}  # fmt: skip

@@ -72,6 +72,18 @@ def test_watch_names_the_mistake_in_its_cockpit(mistake: str) -> None:
     assert any(f"({mistake})" in line for line in words), words
 
 
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_without_an_objective_it_is_named_too(mistake: str) -> None:
+    monitor = trained(MISTAKES[mistake], UNKNOWN)
+    monitor.close()
+    first = vg.diagnose(monitor.history).findings[0]
+    if mistake == "temperature inverted":  # nobody has said which one was set
+        assert first.name == "temperature too high"
+        assert any("multiplied by 0.2" in remedy.text for remedy in first.remedies), first.remedies
+    else:
+        assert first.name == mistake
+
+
 def test_a_sound_loop_is_left_in_peace() -> None:
     monitor = trained()
     report = monitor.close()

@@ -122,6 +122,36 @@ def test_the_temperature_of_an_objective_that_is_not_known(name: str, loss: Any,
     assert "objective/z/mismatch" not in history.scalar_keys()
 
 
+@pytest.mark.parametrize(("name", "tau"), [("nt_xent", 0.1), ("nt_xent", 2.0)])
+def test_the_temperature_of_dot_products_where_nobody_normalises(name: str, tau: float) -> None:
+    def plain(z1: Tensor, z2: Tensor) -> Tensor:
+        z = torch.cat([z1, z2])
+        scores = (z @ z.T / tau).fill_diagonal_(-math.inf)
+        return cross_entropy(scores, torch.arange(len(z)).roll(len(z1)))
+
+    history = Own(plain, objective=None).train()
+    keys = [key for key in history.scalar_keys() if key.startswith(f"objective/z/{name}_raw_temperature")]
+    for at, step in enumerate(history.scalar("objective/z/reported").steps):
+        told = [value for key in keys if (value := history.scalar(key).at(int(step)))]
+        assert min(abs(math.log(value / tau)) for value in told) < 0.02, at
+
+
+def test_rows_of_one_length_have_no_other_dot_products() -> None:
+    own = Own(lambda z1, z2: vg.losses.nt_xent(z1, z2, temperature=0.1), objective=None)
+    own.change = lambda z1, z2: (normalize(z1), normalize(z2))
+    history = own.train()
+    assert len(history.scalar("objective/z/nt_xent_temperature"))
+    assert not [key for key in history.scalar_keys() if "raw" in key]
+
+
+def test_two_solutions_between_two_points_of_the_grid_are_found() -> None:
+    assert solutions(lambda x: (math.log(x) - 1) ** 2, 0.01, 0.1, 100.0) == pytest.approx(
+        [math.exp(0.9), math.exp(1.1)], rel=1e-3
+    )
+    assert solutions(lambda x: 1 + (math.log(x) - 1) ** 2, 1.0, 0.1, 100.0) == pytest.approx([math.e], rel=0.05)
+    assert solutions(lambda x: 1 + (math.log(x) - 1) ** 2, 0.5, 0.1, 100.0) == []
+
+
 def test_solutions_are_found_on_both_sides_and_at_the_end() -> None:
     found = solutions(lambda x: (math.log(x) - 1) ** 2, 1.0, 0.1, 100.0)
     assert found == pytest.approx([1.0, math.e**2], rel=1e-3)

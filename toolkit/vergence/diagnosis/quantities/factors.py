@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from vergence.diagnosis.lens import Lens, Quantity
+from vergence.diagnosis.lens import Lens, Quantity, aligned
 from vergence.record.history import Frame, Series
 
 __all__ = ["QUANTITIES", "WORDS"]
@@ -63,6 +63,23 @@ def learned_kept(lens: Lens, place: str) -> Series | None:
 def others_kept(lens: Lens, place: str) -> Series | None:
     """Of all factors but the class: what is left of what the untrained model told, of the worst off."""
     return _lowest(lens, place, lambda f: None if f.label or not f.fallen(f.untrained) else f.kept(f.untrained))
+
+
+def gained(lens: Lens, place: str) -> Series | None:
+    """By how much more can be told at h than by the untrained model, beyond doubt: of the class, else of any factor.
+
+    0 without labels, and where less can be told than at the best.
+    """
+    auc = lens.series(f"cues/{place}/auc")
+    if not len(auc):
+        return None
+    steps, values = [0], [0.0]
+    for step, factors in _looks(lens, "h"):
+        asked = [f for f in factors if f.label] or factors
+        steps.append(step)
+        values.append(max((f.now - f.half - f.untrained for f in asked if not f.fallen(f.best)), default=0.0))
+    found = aligned(Series(np.array(steps), np.array(values)), auc.steps)
+    return Series(auc.steps, np.nan_to_num(np.maximum(found, 0.0)), auc.stride)
 
 
 def lost_names(lens: Lens, place: str) -> str:
@@ -161,6 +178,7 @@ QUANTITIES: dict[str, Quantity] = {
     "probes/{place}/label_kept": label_kept,
     "probes/{place}/learned_kept": learned_kept,
     "probes/{place}/others_kept": others_kept,
+    "cues/{place}/gained": gained,
 }
 WORDS: dict[str, Callable[[Lens, str], str]] = {"probes/{place}/lost": lost_names}
 """What a sentence says by name, in place of a number."""

@@ -32,6 +32,8 @@ ALIKE = 5
 """Looks over which the temperature of an unknown loss must be the same ..."""
 STEADY = 0.03
 """... to this part of it."""
+WANDERS = 0.1
+"""So much of it a temperature changes that is none."""
 
 Numbers = NDArray[np.float64]
 
@@ -139,6 +141,49 @@ def _of_unknown(lens: Lens, place: str) -> Series | None:
     return None if best is None else best[1]
 
 
+def _raw_of_unknown(lens: Lens, place: str) -> Series | None:
+    """How far a temperature of dot products wanders that stays, while every one of cosines does not; else 1.
+
+    At rest everything stays; so it counts from the look on since which it does.
+    """
+    steps = lens.series(f"objective/{place}/reported").steps
+    raws, plain = _unknowns(lens, place, "raw_", steps), _unknowns(lens, place, "", steps)
+    if not len(steps) or np.all(np.isnan(raws)):
+        return None
+    least = np.ones(len(steps))
+    for at in range(ALIKE - 1, len(steps)):
+        for both in raws:
+            for choice in both[np.isfinite(both[:, at]), at]:
+                off = _off(both, choice, at)
+                loose = np.flatnonzero(~(off < STEADY))
+                began = int(loose[-1]) + 1 if len(loose) else 0
+                if at + 1 - began < ALIKE:
+                    continue
+                others = [_off(other, told, at)[began:].max() for other in plain for told in other[:, at]]
+                if np.nanmin(others, initial=np.inf) > WANDERS:
+                    least[at] = min(least[at], float(off[began:].max()))
+    return Series(steps, least)
+
+
+def _off(both: Numbers, choice: float, at: int) -> Numbers:
+    """How far the nearer of two solutions lies from one of the look `at`, look by look until then."""
+    apart = np.abs(both[:, : at + 1] - choice)
+    return np.where(np.isnan(apart), np.inf, apart).min(0) if np.isfinite(choice) else np.full(at + 1, np.nan)
+
+
+def _unknowns(lens: Lens, place: str, way: str, steps: NDArray[np.int64]) -> list[Numbers]:
+    """Logarithms of the temperatures at which an unknown loss would be one that is known: `(2, looks)` for each."""
+    found = []
+    for loss in ("nt_xent", "info_nce", "clip"):
+        both = np.full((2, len(steps)), np.nan)
+        for row, which in zip(both, ("temperature", "temperature_other"), strict=True):
+            series = lens.series(f"objective/{place}/{loss}_{way}{which}")
+            there = np.isin(series.steps, steps)
+            row[np.searchsorted(steps, series.steps[there])] = np.log(np.maximum(series.values[there], 1e-12))
+        found.append(both)
+    return found
+
+
 def set_temperature(lens: Lens, place: str) -> Series | None:
     """The temperature that was set; one that is learned, as it stood at each look."""
     control = lens.series("control/temperature")
@@ -158,6 +203,12 @@ def set_temperature(lens: Lens, place: str) -> Series | None:
 def over_set(lens: Lens, place: str) -> Series | None:
     """Working over set."""
     return _beside(lens, place, lambda found, wanted: found / wanted)
+
+
+def inverse(lens: Lens, place: str) -> Series | None:
+    """1 / T of the working temperature: what somebody had set who multiplies by it."""
+    found = lens.series(f"temperature/{place}/working")
+    return Series(found.steps, 1 / found.values) if len(found) and np.all(found.values > 0) else None
 
 
 def least(lens: Lens, place: str) -> Series | None:
@@ -187,7 +238,13 @@ def inverted(lens: Lens, place: str) -> Series | None:
 
 
 def raw(lens: Lens, place: str) -> Series | None:
-    """By how much the loss differs from one of dot products in place of cosines."""
+    """By how much the loss differs from one of dot products in place of cosines.
+
+    Of a loss that nobody described: by how much the temperature wanders at which dot products give it.
+    """
+    wanders = _raw_of_unknown(lens, place)
+    if wanders is not None:
+        return wanders
     found = lens.series(f"temperature/{place}/working")
     none = Series(found.steps, np.ones(len(found))) if len(found) else None
     return _explained(lens, f"objective/{place}/explained_by_raw", place, none)
@@ -248,6 +305,7 @@ QUANTITIES: dict[str, Quantity] = {
     "temperature/{place}/working": working,
     "temperature/{place}/set": set_temperature,
     "temperature/{place}/over_set": over_set,
+    "temperature/{place}/inverse": inverse,
     "temperature/{place}/least": least,
     "temperature/{place}/most": most,
     "temperature/{place}/inverted": inverted,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vergence.diagnosis.lens import Lens, Quantity, aligned
 from vergence.record.history import Series
 
-__all__ = ["QUANTITIES"]
+__all__ = ["QUANTITIES", "WORDS"]
 
 HEADS = re.compile(r"project|predict|head|last|loss|prototype|^own|scale|temperature|classif|expander", re.IGNORECASE)
 FOLLOWERS = re.compile(r"teacher|target|momentum|(^|_)ema|(^|_)key", re.IGNORECASE)
@@ -57,13 +57,17 @@ def is_trained(part: str) -> bool:
 
 def _parts(lens: Lens, which: Which, key: str) -> list[Series]:
     """One series for each part of this kind."""
-    found = []
+    return list(_named(lens, which, key).values())
+
+
+def _named(lens: Lens, which: Which, key: str) -> dict[str, Series]:
+    found = {}
     for name in lens.history.scalar_keys():
         noun, _, rest = name.partition("/")
         part, _, last = rest.rpartition("/")
-        if noun == "updates" and last == key and part != "model" and which(part):
-            found.append(lens.series(name))
-    return [series for series in found if len(series)]
+        if noun == "updates" and last == key and part != "model" and which(part) and len(lens.series(name)):
+            found[part] = lens.series(name)
+    return found
 
 
 def _together(series: Iterable[Series], fold: Callable[[Numbers], Numbers]) -> Series | None:
@@ -114,6 +118,13 @@ def without_gradient(lens: Lens, place: str) -> Series | None:
     """The share of the parts that are trained to which no gradient came, 0 to 1."""
     del place
     return _together(_parts(lens, is_trained, "gradient"), lambda values: np.asarray((values == 0).mean(0)))
+
+
+def parts_without(lens: Lens, place: str) -> str:
+    """Their names, at the newest look."""
+    del place
+    names = [f"“{name}”" for name, series in _named(lens, is_trained, "gradient").items() if series.values[-1] == 0]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") if names else "some parts"
 
 
 def encoder_moved(lens: Lens, place: str) -> Series | None:
@@ -291,3 +302,5 @@ QUANTITIES: dict[str, Quantity] = {
     "wiring/detached": detached,
     "wiring/skipped": skipped,
 }
+WORDS: dict[str, Callable[[Lens, str], str]] = {"wiring/parts_without": parts_without}
+"""What a sentence says by name."""

@@ -27,10 +27,11 @@ RULE = Rule(
     ),
     source=(
         "He et al. 2020, arXiv:1911.05722, section 3.3, where shuffling BatchNorm is proposed. The same 64 pairs are "
-        "embedded twice; healthy runs of sixteen methods read 0.6 to 1.4 in the median of five looks, leaks 2.2 to 5."
+        "embedded twice; healthy runs of sixteen methods read 0.6 to 1.4 in the median of five looks, leaks 2.2 to 5. "
+        "In the first 20 steps running statistics lag behind, and sound runs read up to 2.9."
     ),
     hold=3,
-    from_step=20,
+    from_step=40,
     from_share=0.05,
     explains=(
         "loss at chance",

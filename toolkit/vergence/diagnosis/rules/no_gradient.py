@@ -9,7 +9,8 @@ RULE = Rule(
     name="no gradient",
     severity="warning",
     says=(
-        "{wiring/without_gradient:.0%} of the parts of your model get no gradient: the whole of it has a length of "
+        "No gradient comes to {wiring/parts_without}, {wiring/without_gradient:.0%} of the parts of your model: what "
+        "the loss is made of does not pass through there. The gradient of the whole has a length of "
         "{updates/model/gradient}."
     ),
     signs=(

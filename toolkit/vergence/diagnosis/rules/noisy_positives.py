@@ -50,6 +50,6 @@ RULE = Rule(
     ),
     hold=2,
     from_step=30,
-    from_share=0.2,
+    from_share=0.35,
     explains=("views too strong",),
 )

@@ -1,7 +1,7 @@
-"""Suspected shortcut: partners are found by what the views leave alone. No label is needed, and none is read."""
+"""Suspected shortcut: partners are found by what the views leave alone. No label is needed; one may relieve it."""
 
 from vergence.diagnosis.finding import Remedy
-from vergence.diagnosis.rule import Rule, Sign
+from vergence.diagnosis.rule import Apart, Rule, Sign
 
 __all__ = ["RULE"]
 
@@ -26,6 +26,17 @@ RULE = Rule(
             below=0.5,
         ),
         Sign("cues/{place}/auc", "AUC of partners, model at rest", healthy=(0.9, None), above=0.8),
+    ),
+    apart=(
+        Apart(
+            "what you want learned",
+            Sign(
+                "cues/{place}/gained",
+                "how much more h tells of your labels than the untrained model (0 without labels)",
+                healthy=(0.02, None),
+                below=0.02,
+            ),
+        ),
     ),
     also=(Sign("hypersphere/{place}/ideal", "alignment and uniformity, 1 at their best", above=0.94),),
     remedies=(

@@ -55,6 +55,10 @@ RULE = Rule(
     remedies=(
         Remedy("Set the temperature to 0.2.", control="temperature", value=0.2),
         Remedy("If it reads 0.2 already, look for what divides the similarities by less, or scales the embeddings."),
+        Remedy(
+            "Check that similarities are divided by the temperature: multiplied by {temperature/{place}/inverse}, they "
+            "look like this."
+        ),
     ),
     source=(
         "Wang & Liu 2020, arXiv:2012.09740, section 3. The highest that is sound is 1.25 (published recipes use 0.04 "

@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from vergence.losses.learned import LARGEST
 from vergence.training.measures.dot_products import dot_products
 from vergence.training.measures.now import Make, Now, Read, Setup
 from vergence.training.measures.parts import Called, Parts
-from vergence.training.measures.softmax_family import FAMILIES, cosines
+from vergence.training.measures.softmax_family import FAMILIES, cosines, products
 
 __all__ = ["make_objective", "solutions"]
 
@@ -31,9 +32,13 @@ MOST_ROWS = 1024
 WIDEST = 300.0
 """Temperatures are looked for from this part to this multiple of the one in force ..."""
 GRID = 11
-"""... first at so many, evenly in their logarithm."""
+"""... first at so many, evenly in their logarithm ..."""
+SECTIONS = 12
+"""... and between those beside the lowest in so many steps, where the loss is above what was reported at all."""
 AT_THE_END = 1e-3
 """Of the loss: so near it may be at the lowest temperature that is tried."""
+ONE_LENGTH = 1.01
+"""The longest row over the shortest: below it all have one length."""
 CLOSE = 1e-5
 """Of the loss: so near the loss of a temperature that was found is to the one that came."""
 
@@ -59,7 +64,8 @@ def make_objective(setup: Setup) -> Make:
     two the one is told first that is nearest to one of the look before; at the first look, to the one in force.
 
     Of an objective that is not known: temperatures of NT-Xent, of InfoNCE (view 1 to view 2) and of its symmetric form
-    that give the reported loss with row i of both views as positives; `_other`: where there are two.
+    that give the reported loss with row i of both views as positives; `_other`: where there are two. `_raw_`: of dot
+    products in place of cosines, where rows differ in length.
     """
     objective = setup.objective if isinstance(setup.objective, Loss) else None
     before: list[float] = []
@@ -196,12 +202,18 @@ def _unknown(called: Called, reported: float) -> dict[str, float | None]:
             "objective: it is none of vergence.losses, and a temperature is looked for in two views of one shape with "
             f"{MOST_ROWS // 2} rows at most. Type: Monitor(encoder, objective=vergence.losses.NTXent(...))."
         )
-    known = cosines(views[0].detach(), views[1].detach())
+    one, other = views[0].detach(), views[1].detach()
+    lengths = torch.cat([one, other]).float().norm(dim=1)
+    ways = {"": cosines(one, other)}
+    if lengths.max() > ONE_LENGTH * lengths.min():  # else dot products are cosines, at another temperature
+        ways["raw_"] = products(one, other)
     found: dict[str, float | None] = {}
-    for name, loss in FAMILIES.items():
-        roots = solutions(lambda tau, loss=loss: loss(known, tau), reported, 1 / WIDEST, WIDEST, GRID)  # type: ignore[misc]
-        for key, root in zip((f"{name}_temperature", f"{name}_temperature_other"), sorted(roots), strict=False):
-            found[key] = root
+    for way, known in ways.items():
+        for name, loss in FAMILIES.items():
+            told = partial(loss, known)
+            roots = solutions(told, reported, 1 / WIDEST, WIDEST, GRID)
+            keys = f"{name}_{way}temperature", f"{name}_{way}temperature_other"
+            found |= dict(zip(keys, sorted(roots), strict=False))
     return found
 
 
@@ -209,12 +221,20 @@ def solutions(
     loss: Callable[[float], float | None], value: float, low: float, high: float, grid: int = GRID
 ) -> list[float]:
     """Where `loss` takes a value between two ends, in ascending order: one for each change of side on a grid, and the
-    lower end where it is there.
+    lower end where it is there. A loss falls and rises again: where it is lowest is looked for between the points.
 
     Between two points of the grid by false position in the logarithm, halved where one end stays (Illinois).
     """
     ends = [low * (high / low) ** (at / (grid - 1)) for at in range(grid)]
     apart = [_less(loss(end), value) for end in ends]
+    sound = [(off, at) for at, off in enumerate(apart) if off is not None]
+    at = min(sound)[1] if sound else 0
+    if 0 < at < grid - 1 and min(sound)[0] > 0:  # it may be lower still between two points
+        where, off = _lowest(loss, value, ends[at - 1], ends[at + 1])
+        both = sorted([*zip(ends, apart, strict=True), (where, off)], key=lambda pair: pair[0])
+        ends, apart = [end for end, _ in both], [off for _, off in both]
+        if off is not None and 0 < off <= AT_THE_END * abs(value):
+            return [where]  # two that lie too near to be told apart
     found = []
     for (a, fa), (b, fb) in zip(zip(ends, apart, strict=True), zip(ends[1:], apart[1:], strict=True), strict=False):
         if fa is None or fb is None or fa * fb > 0 or fa == fb:
@@ -224,6 +244,23 @@ def solutions(
     if first is not None and abs(first) <= AT_THE_END * abs(value) and (not found or found[0] > ends[1]):
         found.insert(0, low)
     return found
+
+
+def _lowest(loss: Callable[[float], float | None], value: float, low: float, high: float) -> tuple[float, float | None]:
+    """Where the loss is lowest, by golden section in the logarithm, and how far it is above the value there."""
+    a, b = math.log(low), math.log(high)
+    golden = (math.sqrt(5) - 1) / 2
+    where, off = a, _less(loss(low), value)
+    for _ in range(SECTIONS):
+        one, other = b - golden * (b - a), a + golden * (b - a)
+        below, above = _less(loss(math.exp(one)), value), _less(loss(math.exp(other)), value)
+        if below is None or above is None:
+            break
+        a, b = (a, other) if below < above else (one, b)
+        where, off = (one, below) if below < above else (other, above)
+        if off <= 0:
+            break
+    return math.exp(where), off
 
 
 def _between(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-__all__ = ["FAMILIES", "Cosines", "cosines"]
+__all__ = ["FAMILIES", "Cosines", "cosines", "products"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,12 @@ class Cosines:
 
 def cosines(one: Tensor, other: Tensor) -> Cosines:
     """All cosines of two views. Rows without a direction give cosines of 0."""
-    a, b = normalize(one.float()), normalize(other.float())
+    return products(normalize(one.float()), normalize(other.float()))
+
+
+def products(one: Tensor, other: Tensor) -> Cosines:
+    """Dot products in their place: what a loss sees that was never given rows of length 1."""
+    a, b = one.float(), other.float()
     none = torch.full((len(a),), -math.inf, device=a.device)
     return Cosines((a @ a.T).diagonal_scatter(none), (b @ b.T).diagonal_scatter(none), a @ b.T)
 
