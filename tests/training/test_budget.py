@@ -64,9 +64,22 @@ def test_what_is_dear_is_stretched_but_never_starves():
 
 
 def test_what_costs_little_keeps_its_floor_of_six_a_minute():
-    loop = Loop({"map": 2.0, "probes": 0.05, "loss": 0.001}, step=0.02, floor_per_minute=6.0).run(240)
+    loop = Loop({"map": 2.0, "probes": 0.02, "loss": 0.001}, step=0.02, floor_per_minute=6.0).run(240)
     gaps = [later - earlier for earlier, later in zip(loop.when["probes"], loop.when["probes"][1:], strict=False)]
     assert max(gaps) <= 12.2, "ten seconds, and the two of a map"
+
+
+def test_the_floors_of_many_are_stretched_together():
+    prices = {f"measurement {number}": 0.003 for number in range(40)}
+    loop = Loop(prices, step=0.02, floor_per_minute=6.0).run(30)
+    assert min(loop.times.values()) >= 4, "the first looks are not stretched"
+    loop.run(60)
+    spent, began, times = loop.spent, loop.now, Counter(loop.times)
+    loop.run(120)
+    assert loop.spent - spent <= 0.03 * (loop.now - began)
+    assert all(loop.times[name] - times[name] >= 11 for name in prices), "six a minute"
+    few = Loop(dict(list(prices.items())[:4]), step=0.02, floor_per_minute=6.0).run(120)
+    assert min(few.times.values()) >= 50, "a few are made every two seconds, whatever is owed"
 
 
 def test_a_debt_is_forgiven_so_that_cheap_measurements_recover():

@@ -3,7 +3,8 @@
 Watching may take a share of the time that training takes (3 % by default). Each measurement is timed;
 one that would overdraw the account waits, so its cadence stretches by itself when it is dear or steps
 are short. A floor keeps every measurement from starving: `floor_per_minute` times a minute it is made, and one so
-dear that this alone would take a fifth of the share less often, but once a minute whatever it costs; the cost is shown.
+dear that this alone would take a tenth of the share less often, but once a minute whatever it costs; the cost is shown.
+Where there are many, their floors are stretched until all of them together take a quarter of the share.
 
 What no panel waits for is asked for apart (`seldom`): every five seconds to once a minute, and all of it together takes
 so much of the share at most, of the part that is kept back, so the panels do not notice it.
@@ -26,8 +27,12 @@ KEPT_BACK = 0.4
 CHEAP_SECONDS = 2.0
 CHEAP_SHARE = 0.04
 """A measurement that stays below this part of the share is made every two seconds, whatever else is owed."""
-FLOOR_SHARE = 0.2
-"""What the floor of one measurement may take, as a part of the share."""
+FLOOR_SHARE = 0.1
+"""What the floor of one measurement may take, as a part of the share ..."""
+FLOORS_SHARE = 0.25
+"""... and the floors of all of them together: where there are many they are stretched alike."""
+YOUNG = 4
+"""So often a measurement is made before its floor is stretched: the first looks say most."""
 FIRST_CALL = 0.5
 """What a call may cost, as a part of what the first one took."""
 SELDOM_SECONDS = 60.0
@@ -49,8 +54,8 @@ AT_ONCE = 0.02
 """Seconds that such measurements may take at one step; one that takes longer comes alone."""
 SELDOM_EVERY = 10
 """With `every`: of so many looks one."""
-ASK_SECONDS = 0.02
-"""What is due is asked 50 times a second at most: on steps of a millisecond the asking itself would be dear."""
+ASK_SECONDS = 0.1
+"""What is due is asked ten times a second at most: the asking itself has its price."""
 CREDIT_SECONDS = 5.0
 """Of training, earned before it begins: the first seconds are those in which most changes."""
 
@@ -109,7 +114,10 @@ class Budget:
         self._asked = -float("inf")
 
     def tick(self, outside: float = 0.0) -> None:
-        """Once a step: time has passed, so the allowance grows. `outside`: seconds spent by other threads so far."""
+        """Whenever something may be due: time has passed, so the allowance grows.
+
+        outside: seconds spent by other threads so far.
+        """
         now = self._clock()
         if self._began is None:
             self._began = self._last_tick = now
@@ -158,13 +166,15 @@ class Budget:
         now = self._clock()
         accounts = [(name, self._accounts.setdefault(name, _Account())) for name in names]
         allowance = self._allowance
+        stretch = self._stretch([a.estimate for _, a in accounts if a.estimate is not None])
         chosen = []
         for name, account in sorted(accounts, key=lambda pair: pair[1].last):
             waited = now - account.last
             estimate = account.estimate
             if waited < self._resting:
                 continue
-            if estimate is None or waited >= self._longest(estimate) or estimate <= allowance:
+            longest = None if estimate is None else self._longest(estimate, 1.0 if account.times < YOUNG else stretch)
+            if estimate is None or longest is None or waited >= longest or estimate <= allowance:
                 chosen.append(name)
                 allowance -= estimate or 0.0
         return chosen
@@ -207,10 +217,16 @@ class Budget:
         """Seconds between two times of what is made now and then."""
         return min(RAREST_SECONDS, max(OFTEN_SECONDS, estimate / (SELDOM_SHARE * self.share)))
 
-    def _longest(self, estimate: float) -> float:
+    def _stretch(self, estimates: Iterable[float]) -> float:
+        """By how much floors are longer than those of a few measurements would be; dear ones have no part in it."""
+        rates = [estimate / self._longest(estimate, 1.0) for estimate in estimates]
+        together = sum(rate for rate in rates if rate <= 1.01 * FLOOR_SHARE * self.share)
+        return max(1.0, together / (FLOORS_SHARE * self.share))
+
+    def _longest(self, estimate: float, stretch: float) -> float:
         """A measurement waits at most so long: the cheaper it is, the less, and never beyond the floor."""
-        floor = max(self._starving, min(SELDOM_SECONDS, estimate / (FLOOR_SHARE * self.share)))
-        return min(floor, max(CHEAP_SECONDS, estimate / (CHEAP_SHARE * self.share)))
+        floor = max(self._starving, min(SELDOM_SECONDS, stretch * estimate / (FLOOR_SHARE * self.share)))
+        return min(floor, stretch * max(CHEAP_SECONDS, estimate / (CHEAP_SHARE * self.share)))
 
     def charge(self, name: str | None, seconds: float) -> None:
         """Book what a measurement, or the bookkeeping itself (None), took."""

@@ -233,12 +233,15 @@ class Controls:
 
     def in_force(self) -> dict[str, float]:
         """The numbers in force, by the key a History records them under."""
-        values = {}
-        for name in self._knobs:
-            value = self.value(name)
-            if isinstance(value, int | float):
-                values["learning_rate" if name == "learning_rate" else f"control/{name}"] = float(value)
-        return values
+        with self._look:
+            values = {
+                name: get() if self._held is None else self._held[name] for name, (_, get, _) in self._knobs.items()
+            }
+        return {
+            "learning_rate" if name == "learning_rate" else f"control/{name}": float(value)
+            for name, value in values.items()
+            if isinstance(value, (int, float))
+        }
 
     def add_loss(self, loss: Loss) -> None:
         """Offer what a loss lets be changed: its temperature, or the coefficients of its terms."""

@@ -164,25 +164,28 @@ class Observer:
         called: what the loss was called with, where that is not the views. more: keywords of a user's loss beside
         the views. fresh_gradients: those that stand in the model are this step's.
         """
-        named = map(str, h) if isinstance(h, Mapping) else ["h"] if h is not None else []
-        self.begin(step - 1, {*named, *(["z"] if views else [])})
+        if not self._begun:
+            named = map(str, h) if isinstance(h, Mapping) else ["h"] if h is not None else []
+            self.begin(step - 1, {*named, *(["z"] if views else [])})
         began = time.perf_counter()
         measuring = 0.0
         self._step = step
         try:
-            self.budget.tick(self.diagnosing.seconds + sum(spent() for spent in self.outside))
             scalars = self._changed(in_force or {})
             self._loss(loss, step, scalars)
             if scalars:
                 self.history.add_scalars(step, scalars)
-            measure_loss = partial(self._loss_parts, tuple(views), called, more, step)
-            if called is None and views:
-                called = Called(tuple(views), more if isinstance(more, Mapping) else {}, found=loss)
-            measuring = self._measure(
-                tuple(views), step, h, labels, positives, inputs, measure_loss, called, fresh_gradients
-            )
-            self._tell_cost(step)
-            self.diagnosing.tick()
+            changed = self._parts is not None and self._parts.changed()
+            if self.budget.asks() or changed:
+                self.budget.tick(self.diagnosing.seconds + sum(spent() for spent in self.outside))
+                measure_loss = partial(self._loss_parts, tuple(views), called, more, step)
+                if called is None and views:
+                    called = Called(tuple(views), more if isinstance(more, Mapping) else {}, found=loss)
+                measuring = self._measure(
+                    tuple(views), step, h, labels, positives, inputs, measure_loss, called, fresh_gradients, changed
+                )
+                self._tell_cost(step)
+                self.diagnosing.tick()
         except Exception as error:  # a view may fail; the run may not
             self._fail("observer", "measuring", error, step)
         self.budget.charge(None, time.perf_counter() - began - measuring)
@@ -290,10 +293,8 @@ class Observer:
         measure_loss: Callable[[str, Labels], Measured],
         called: Called | None,
         fresh: bool,
+        changed: bool,
     ) -> float:
-        changed = self._parts is not None and self._parts.changed()
-        if not self.budget.asks() and not changed:
-            return 0.0
         places = places_of(views, h)
         seen, wrong = inputs_of(inputs)
         if wrong:
