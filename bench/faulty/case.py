@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 __all__ = ["HEALTHY", "Case"]
 
 HEALTHY = "healthy"
+COARSE = "coarse labels"
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ class Case:
 
     @property
     def twin(self) -> Case:
-        """The same run without the fault."""
-        return replace(self, fault=HEALTHY, at=1, strength=None)
+        """The same run without the fault; where the labels are the fault, a run that is not given them."""
+        method = "SimCLR" if self.fault == COARSE else self.method
+        return replace(self, fault=HEALTHY, method=method, at=1, strength=None)
 
     @property
     def checkpoints(self) -> list[int]:

@@ -24,6 +24,8 @@ READABLE = 0.15
 SMALL_PART = 0.3
 """Of the spread within classes. A run that learns classes first and sub-classes later reads more, and rising."""
 UNKNOWN = 0.5
+BATCHES, BATCHES_HOLD = 8, 20
+"""So many batches, and of each class so many items on average, say how large classes are."""
 
 
 def directions_of_means(lens: Lens, place: str) -> Series | None:
@@ -100,9 +102,36 @@ def below_input(lens: Lens, place: str) -> Series | None:
 def imbalance(lens: Lens, place: str) -> Series | None:
     """A large class over a small one: of the data where the size of each class is known, else of the labels.
 
-    The ninth tenth over the first: one class with two items is no tail.
+    The ninth tenth over the first: one class with two items is no tail. A reference set is often balanced where the
+    batches are not: then the labels of the batches say it, all of them so far together.
     """
     del place
+    reference, batches = _of_reference(lens), _of_batches(lens)
+    if reference is None or batches is None:
+        return batches if reference is None else reference
+    larger = np.maximum(batches.values, reference.values[-1])
+    return Series(np.concatenate([reference.steps, batches.steps]), np.concatenate([reference.values, larger]))
+
+
+def _of_batches(lens: Lens) -> Series | None:
+    """By step, once the batches so far hold enough of each class."""
+    kind = next((kind for kind in lens.history.frame_kinds() if kind.startswith("similarity/")), "")
+    total = np.zeros(0)
+    steps, values = [], []
+    for number, step in enumerate(lens.history.frames(kind) if kind else ()):
+        counts = lens.history.frame(kind, step).arrays.get("label_counts")
+        if counts is None:
+            continue
+        size = max(len(total), len(counts))
+        total = np.pad(total, (0, size - len(total))) + np.pad(counts.astype(float), (0, size - len(counts)))
+        if number + 1 >= BATCHES and size > 1 and total.sum() >= BATCHES_HOLD * size:
+            small, large = np.quantile(total, [0.1, 0.9])
+            steps.append(step)
+            values.append(large / max(small, 1.0))
+    return Series(np.array(steps, np.int64), np.array(values)) if steps else None
+
+
+def _of_reference(lens: Lens) -> Series | None:
     arrays = lens.history.arrays
     labels, of_item = arrays.get(f"reference/factor/{_label(lens)}"), arrays.get(f"reference/factor/{CLASS_SIZE}")
     if labels is None:

@@ -43,7 +43,7 @@ RULE = Rule(
     from_step=20,
     from_share=0.05,
     explains=(
-        "slow collapse", "cone", "dimensional collapse", "class collapse", "prototype collapse", "worse than input",
+        "slow collapse", "cone", "dimensional collapse", "class collapse", "worse than input",
         "drift",
     ),
     notebook="05_has_it_collapsed.ipynb",

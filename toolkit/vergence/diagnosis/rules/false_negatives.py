@@ -31,4 +31,5 @@ RULE = Rule(
     ),
     hold=2,
     from_step=10,
+    explains=("long tail",),
 )

@@ -35,5 +35,8 @@ RULE = Rule(
     explains=(
         "dimensional collapse",
         "class collapse",
+        "complete collapse",
+        "slow collapse",
+        "norm explosion",
     ),
 )

@@ -46,5 +46,12 @@ RULE = Rule(
     hold=1,
     from_step=20,
     from_share=0.05,
-    explains=("slow collapse", "class collapse", "dimensional collapse", "cone"),
+    explains=(
+        "slow collapse",
+        "class collapse",
+        "dimensional collapse",
+        "cone",
+        "complete collapse",
+        "noisy positives",
+    ),
 )

@@ -49,6 +49,6 @@ RULE = Rule(
         "growing."
     ),
     from_step=30,
-    from_share=0.1,
+    from_share=0.2,
     notebook="05_has_it_collapsed.ipynb",
 )

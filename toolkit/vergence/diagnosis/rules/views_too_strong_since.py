@@ -24,8 +24,8 @@ RULE = Rule(
         Sign(
             "pairs/{place}/auc_lost",
             "AUC of positives against negatives, below its highest so far",
-            healthy=(None, 0.002),
-            above=0.01,
+            healthy=(None, 0.01),
+            above=0.04,
         ),
     ),
     apart=(
@@ -36,7 +36,11 @@ RULE = Rule(
         ALWAYS.apart[1],
     ),
     remedies=(Remedy("Weaken the views again: strength 0.3.", control="strength", value=0.3), *ALWAYS.remedies[1:]),
-    source=ALWAYS.source + " The distance of inputs does not depend on the model: in one run it stays within a tenth.",
+    source=ALWAYS.source
+    + (
+        " The distance of inputs does not depend on the model: in one run it stays within a tenth. In small batches "
+        "that share a view it doubles, while the AUC falls by 0.03 at most."
+    ),
     hold=3,
     from_step=10,
     explains=ALWAYS.explains,

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from vergence import errors
 from vergence.metrics.raw import raw_rows
@@ -21,6 +22,9 @@ MOST_PAIRS = 64
 """Of a step that are embedded again: the first ones, so that what neighbours in a batch share is still shared."""
 MOST_COMPARED = 64
 """Samples whose inputs are compared number by number."""
+ITS_OWN, OTHER = 0.7, 0.2
+"""AUC with which a row finds itself again when its input is embedded a second time: so much where the model made it,
+and less by so much where another model did, a second tower."""
 NO_INPUTS = "This step does not say what the model saw. Hand it over: m.step(z1, z2, inputs=(x1, x2))."
 
 
@@ -65,6 +69,13 @@ def make_at_rest(setup: Setup) -> Make:
             raise errors.ArgumentError(
                 f"at_rest: the model gives {rows[0].shape[1]} dimensions and the step handed over "
                 f"{in_step[0].shape[1]}. Hand over the projector too: Monitor(encoder, projector=head)."
+            )
+        own = [_found_again(rest, step) for rest, step in zip(rows, in_step, strict=True)]
+        if max(own) > ITS_OWN and max(own) - min(own) > OTHER:
+            raise errors.ArgumentError(
+                f"at_rest: the model makes view {own.index(max(own)) + 1} of this step and not view "
+                f"{own.index(min(own)) + 1}, so partners cannot be compared. Hand over one that takes both: "
+                "Monitor(model, ...) with model(x) for either input."
             )
         measured = Measured()
         for key, each in (("", rows), ("step_", in_step)):
@@ -113,6 +124,14 @@ def make_inputs(setup: Setup) -> Make:
         return measured
 
     return measure
+
+
+def _found_again(rest: Tensor, step: Tensor) -> float:
+    """How often a row is nearer to itself as it was in the step than another row is, both about their means."""
+    a, b = (normalize(rows.float() - rows.float().mean(0)) for rows in (rest, step.to(rest.device)))
+    cosines = a @ b.T
+    others = len(a) * max(1, len(a) - 1)
+    return float((cosines.diagonal()[:, None] > cosines).sum()) / others
 
 
 def _beside(now: Now, views: tuple[Any, ...]) -> tuple[Tensor, ...]:
