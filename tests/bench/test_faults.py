@@ -72,6 +72,12 @@ def test_what_the_healthy_twin_says_too_is_no_detection():
     assert found.told is None
 
 
+def test_the_twin_of_labels_that_are_too_coarse_is_not_given_them():
+    wrong = replace(SOUND, fault="coarse labels", method="SupCon")
+    assert (wrong.twin.fault, wrong.twin.method) == (HEALTHY, "SimCLR")
+    assert replace(wrong, fault="shuffled pairs").twin.method == "SupCon"
+
+
 def test_what_comes_before_the_fault_does_not_count():
     early = {step: [UNPAIRED] for step in SOUND.checkpoints if step < 41}
     found = scoring.score(heard(WRONG, early), heard(SOUND, {}))

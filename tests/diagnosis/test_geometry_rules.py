@@ -322,6 +322,27 @@ def test_a_long_tail_is_a_note_on_the_data():
     assert "labels" in vg.diagnose(recorded(), rules=OURS).not_checked["long tail"]
 
 
+@pytest.mark.parametrize(("shares", "tail"), [((0.125,) * 8, False), (tuple(0.5**n for n in range(8)), True)])
+def test_a_long_tail_is_read_off_the_batches_where_the_reference_set_is_balanced(shares: Sequence[float], tail: bool):
+    history = recorded(reference={"label": "class"})
+    history.describe({"reference/factor/class": np.repeat(np.arange(8), 20)})
+    draws = np.random.default_rng(0)
+    for at, step in enumerate(range(1, 100, 3)):
+        counts = draws.multinomial(128, np.array(shares) / sum(shares))
+        history.add_frames(step, {"similarity/z": ({"label_counts": counts}, {})})
+        if at < 4:
+            assert "long tail" not in found(history), "a few batches say little"
+    assert ("long tail" in found(history)) is tail
+
+
+def test_a_lost_choice_of_prototypes_is_the_cause_of_a_collapse():
+    told = {"prototype_usage/z/entropy_soft": 0.01, "prototype_usage/z/sharpness": 0.995}
+    collapsed = {"spectrum/z/std": 0.05, "hypersphere/z/uniformity": -0.02}
+    (finding,) = [one for one in vg.diagnose(recorded({**told, **collapsed})) if "collapse" in one.name]
+    assert finding.name == "prototype collapse"
+    assert "complete collapse" in finding.comes_with
+
+
 def test_every_rule_of_the_geometry_says_its_numbers():
     for rule in OURS:
         assert rule.remedies

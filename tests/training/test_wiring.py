@@ -207,6 +207,16 @@ def test_inputs_that_are_the_same_twice() -> None:
     assert history.last("at_rest/input/auc") == pytest.approx(1)
 
 
+def test_a_second_tower_is_not_taken_for_a_leak() -> None:
+    """The model that was handed over makes one of the views; partners at rest would be told by chance."""
+    own = Own()
+    elsewhere = torch.randn(len(vectors()[0]), 4)
+    own.change = lambda z1, _: (z1, elsewhere + 0 * z1)
+    history = own.train()
+    assert "makes view 1 of this step and not view 2" in history.static["not_measured"]["at_rest/z"]
+    assert not len(history.scalar("at_rest/z/auc"))
+
+
 def test_inputs_that_are_no_numbers_or_all_one() -> None:
     monitor = vg.Monitor(save=False, every=1)
     x = torch.ones(8, 3)
