@@ -79,12 +79,13 @@ def test_a_second_one_does_not_wait():
     assert torch.is_grad_enabled()
 
 
-def test_the_outermost_one_holds():
+@pytest.mark.parametrize("same", [False, True])
+def test_the_outermost_one_holds(same):
     done, held = [], Held()
 
     def block() -> None:
         with held:
-            with Held():
+            with held if same else Held():
                 stop_button()
             done.append("inner")
 

@@ -29,10 +29,11 @@ class Held:
         self._before: Any = None
         self._came: FrameType | bool | None = False
         self._grad = True
+        self._depth = 0
 
     def __enter__(self) -> Held:
-        self._before = None
-        if threading.current_thread() is threading.main_thread():
+        self._depth += 1
+        if self._depth == 1 and threading.current_thread() is threading.main_thread():
             before = signal.getsignal(signal.SIGINT)
             if callable(before) and getattr(before, "__func__", None) is not Held._hold:
                 self._came = False
@@ -44,9 +45,10 @@ class Held:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        before, self._before = self._before, None
-        if before is None:
+        self._depth -= 1
+        if self._depth or self._before is None:
             return
+        before, self._before = self._before, None
         signal.signal(signal.SIGINT, before)
         if isinstance(error, KeyboardInterrupt):
             torch.set_grad_enabled(self._grad)
