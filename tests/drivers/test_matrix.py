@@ -237,12 +237,12 @@ def test_the_header_says_it_while_some_other_cell_runs(page: Page, request: pyte
 @pytest.mark.parametrize("kernel", ["installed"], indirect=True)
 @pytest.mark.parametrize("driver", [OWN_LOOP, INLINE_RUN], ids=lambda driver: driver.name)
 def test_replies_still_need_mending(page: Page, driver: Driver) -> None:
-    """Without `_mend_replies` the installed kernel is deaf while a cell runs, and the header finds that out too."""
+    """Without `mend_replies` the installed kernel is deaf while a cell runs, and the header finds that out too."""
     cockpit = page.show(driver.show)
     page.run("del cockpit._widget.comm._reply_subshell_for")
     page.begin(driver.begin)
     try:
         page.wait(lambda: cockpit.header["controls_late"], "the header to say that controls get no answer", 8)
     except AssertionError:
-        pytest.fail(f"ipykernel {page.version} answers by itself: drop _mend_replies from vergence_widgets/cockpit.py.")
+        pytest.fail(f"ipykernel {page.version} answers by itself: drop mend_replies from vergence_widgets/kernels.py.")
     assert not cockpit.header["buttons"]["pause"]["enabled"]

@@ -22,7 +22,7 @@ from typing import Any
 
 from vergence.errors import ArgumentError, MissingExtra, UnknownName
 from vergence.record.history import History
-from vergence_widgets import report
+from vergence_widgets import kernels, report
 from vergence_widgets.panels import PANELS, every
 from vergence_widgets.panels.findings import lines
 from vergence_widgets.publisher import Publisher
@@ -95,7 +95,8 @@ class Cockpit:
         if other is not None:
             report.COMPARED[subject.history] = other.history
         self._widget = _Widget()
-        _mend_replies(self._widget)
+        kernels.mend_replies(self._widget)
+        kernels.mend_requests()
         self._displays: list[str] = []
         self._frozen = False
         self._ended_before = self._chapter() if self._ended_now() else None
@@ -257,18 +258,6 @@ def chosen(panels: Sequence[str] | None) -> tuple[str, ...]:
     if not panels:
         raise ArgumentError(f"Cockpit(panels=()): at least one panel. There are {', '.join(PANELS)}.")
     return tuple(dict.fromkeys(panels))
-
-
-def _mend_replies(widget: Any) -> None:
-    """Let the browser's messages be answered while a cell runs, on kernels that route them to the busy shell.
-
-    ipykernel 7.4.0 sends what a front end says on a comm to the shell that last published on it; a comm that is
-    published to from a training loop is then answered only after the cell. Its default route, a subshell, is put
-    back for this comm alone. Found by the hook's presence; without it nothing is done.
-    """
-    comm = getattr(widget, "comm", None)
-    if comm is not None and hasattr(comm, "_reply_subshell_for"):
-        comm._reply_subshell_for = lambda _data, default: default
 
 
 def in_notebook() -> bool:
