@@ -32,6 +32,8 @@ METHODS: dict[str, Callable[..., Recipe]] = {
     "CARE": lambda **more: methods.CARE(group=16, **more),
     "MoCHi": methods.MoCHi,
     "Feature transformation": methods.FeatureTransformation,
+    "MCL": lambda **more: methods.MCL(stage_steps=100, **more),
+    "SimSiam, direct": lambda **more: methods.SimSiam("direct", **more),
 }
 
 

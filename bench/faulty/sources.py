@@ -6,6 +6,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+from sklearn.preprocessing import StandardScaler
+
 from vergence import data, views
 
 __all__ = ["DATA", "source", "views_of"]
@@ -17,11 +21,19 @@ DATA: dict[str, Callable[[int], Any]] = {
     "two towers": lambda seed: data.two_towers(n=2048, seed=seed),
     "signal and noise": lambda seed: data.signal_noise(noise=0.5, n=4096, seed=seed),
     # What calibration never sees.
+    "many classes": lambda seed: data.subclasses(separation=4.0, classes=12, subclasses=2, n=3072, dim=48, seed=seed),
+    "cells": lambda _seed: _cells(),
     "near subclasses": lambda seed: data.subclasses(separation=1.5, classes=4, subclasses=3, n=2048, dim=24, seed=seed),
     "other factors": lambda seed: data.latent_factors(noise=1.0, nuisance=1.5, separation=1.5, n=3072, seed=seed),
     "small pictures": lambda seed: data.tri_feature(n=1500, size=16, seed=seed),
     "wide towers": lambda seed: data.two_towers(gap=0.2, own=0.5, n=2048, seed=seed),
 }
+
+
+def _cells() -> Any:
+    """569 rows of 30 measurements of cells, in standard deviations, of two classes (Street et al. 1993)."""
+    rows, kinds = load_breast_cancer(return_X_y=True)
+    return data.source(StandardScaler().fit_transform(rows).astype(np.float32), kinds, name="cells")
 
 
 MOST = 2

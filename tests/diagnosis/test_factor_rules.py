@@ -11,12 +11,17 @@ from torch import nn
 
 from vergence import data
 from vergence.diagnosis import Diagnosis, diagnose
-from vergence.diagnosis.rules import feature_suppression, shortcut, suppressed_by_the_views
+from vergence.diagnosis.rules import (
+    feature_suppression,
+    feature_suppression_of_another,
+    shortcut,
+    suppressed_by_the_views,
+)
 from vergence.record import History
 from vergence.training.measures.probe_frame import PLACES
 from vergence.training.reference import Reference
 
-RULES = (feature_suppression.RULE, shortcut.RULE, suppressed_by_the_views.RULE)
+RULES = (feature_suppression.RULE, feature_suppression_of_another.RULE, shortcut.RULE, suppressed_by_the_views.RULE)
 STEPS, EVERY, LOST_AT = 100, 5, 50
 CHANCE, HALF = 0.1, 0.03
 
@@ -102,6 +107,26 @@ def test_a_factor_that_was_learned_and_lost_is_suppressed():
     assert names(diagnosis) == ["feature suppression"]
     assert "“texture”" in diagnosis.findings[0].says
     assert "“class”" not in diagnosis.findings[0].says
+    assert diagnosis.findings[0].severity == "note", "views may want it gone"
+
+
+def test_a_factor_that_was_lost_weighs_more_where_no_class_is_named():
+    factors = {"shape": (0.5, 0.8, 0.8), "texture": (0.3, 0.8, 0.2)}
+    (finding,) = looked(recorded(factors, label=None))
+    assert (finding.name, finding.severity) == ("feature suppression", "warning")
+    assert "“texture”" in finding.says
+
+
+def test_a_head_that_gives_the_class_up_is_no_shortcut():
+    history = recorded({"class": (0.5, 0.8, 0.2)})
+    kept = recorded({"class": (0.5, 0.8, 0.8)})
+    for step in history.frames("probes"):
+        lost, fine = history.frame("probes", step), kept.frame("probes", step)
+        h = PLACES.index("h")
+        lost.arrays["accuracy"][:, :, h] = fine.arrays["accuracy"][:, :, h]
+        if lost.meta["standing"]:
+            lost.meta["standing"]["h"] = fine.meta["standing"]["h"]
+    assert names(looked(history)) == []
 
 
 def test_a_factor_that_was_never_better_than_untrained_is_the_views_matter():

@@ -307,3 +307,25 @@ def test_a_loss_that_nobody_described_treats_views_alike_where_it_is_nt_xent(wan
     fits = {"objective/z/nt_xent_temperature": lambda look: 0.2 * (1 + wanders * (look % 3))}
     history = recorded({"branches/z/with_gradient": 1.0} | fits, sound=without | fits)
     assert [name for name in found(history) if name == "detached branch"] == wanted
+
+
+def test_weights_that_grow_without_being_thrown_are_not_the_learning_rate() -> None:
+    """What multiplies weights beside the optimiser makes them long in small steps."""
+    grows = {
+        "gradients/encoder/relative": lambda look: 0.3 / (1 + look),
+        "gradients/projector/relative": lambda look: 0.1 / (1 + look),
+    }
+    history = recorded({**grows, "updates/encoder/ratio": 0.03, "updates/projector/ratio": 0.03})
+    assert Lens(history, QUANTITIES).last("wiring/growth") > 10
+    assert "learning rate too high" not in found(history)
+    thrown = {"updates/encoder/ratio": lambda look: 0.9 if look < ONSET + 3 else 0.01}
+    assert "learning rate too high" in found(recorded({**grows, **thrown}))
+
+
+def test_the_logarithm_of_a_temperature_of_one_has_no_length() -> None:
+    first = {
+        "updates/loss/ratio": lambda look: 2.0 / (1 + look),
+        "updates/loss/gradient": 0.5,
+        "updates/loss/moved": 1.0,
+    }
+    assert found(recorded(first, onset=0)) == []

@@ -14,8 +14,10 @@ from torch.nn.functional import cross_entropy, normalize
 
 import vergence as vg
 from tests.training.small import make, recipe, texts, vectors
+from vergence.training.measures.branches import _alike
 from vergence.training.measures.catalogue import CATALOGUE
 from vergence.training.measures.objective import solutions
+from vergence.training.measures.parts import Called
 from vergence.training.unsound import Unsound
 
 NEW = ("norms", "steps", "objective", "branches", "modes", "consistency", "at_rest", "inputs", "updates")
@@ -300,3 +302,20 @@ def test_what_is_missing_says_so() -> None:
     assert "m.step(z1, z2, loss=loss)" in missing["objective/z"]
     assert "Monitor(encoder, ...)" in missing["modes"]
     assert {"at_rest", "consistency", "updates", "follower"} <= missing.keys()
+
+
+def test_what_was_drawn_is_compared_before_views_are_made() -> None:
+    assert trained().last("inputs/step/copied") == 0
+    assert trained("duplicates in the data").last("inputs/step/copied") > 0.2
+    own = Own().train(2)
+    assert "inputs/step/copied" not in own.scalar_keys(), "nobody knows what the views were made of"
+
+
+def test_two_losses_that_differ_are_not_alike_by_chance() -> None:
+    """Over a thousand keys the mean hardly depends on who is the query: one draw would do it now and then."""
+    rows = torch.zeros(64, 16)
+    for seed in range(40):
+        keys = normalize(torch.randn(1024, 16, generator=torch.Generator().manual_seed(seed)))
+        called = Called((rows, rows), {"negatives": keys})
+        assert _alike(vg.losses.InfoNCE(temperature=2.0), called, 1, 0, None) is False
+        assert _alike(vg.losses.NTXent(temperature=2.0), Called((rows, rows)), 1, 0, None) is True

@@ -50,7 +50,7 @@ def diagnose(
         looks = [_look(rule, place, lens) for place in rule.places]
         possible = [look for look in looks if not look.lacks]
         if not possible:
-            lacking[rule.name] = rule.otherwise or looks[0].lacks
+            lacking.setdefault(rule.name, rule.otherwise or looks[0].lacks)
             continue
         checked.append(rule.name)
         for look in possible:
@@ -174,13 +174,17 @@ def _words(sign: Sign, place: str, series: Series, lens: Lens) -> str:
 def _ordered(found: list[tuple[Rule, Finding]]) -> tuple[Finding, ...]:
     """The worst first, a cause before what it explains; what is explained is listed with its cause.
 
-    Several rules may look for one thing: the surest of them speaks.
+    Several rules may look for one thing: the worst of their findings speaks, of equal ones the surest.
     """
-    surest: dict[str, tuple[Rule, Finding]] = {}
+
+    def rank(finding: Finding) -> tuple[int, float]:
+        return SEVERITIES.index(finding.severity), -finding.confidence
+
+    first: dict[str, tuple[Rule, Finding]] = {}
     for rule, finding in found:
-        if rule.name not in surest or finding.confidence > surest[rule.name][1].confidence:
-            surest[rule.name] = rule, finding
-    found = list(surest.values())
+        if rule.name not in first or rank(finding) < rank(first[rule.name][1]):
+            first[rule.name] = rule, finding
+    found = list(first.values())
     names = {rule.name for rule, _ in found}
     explained = {name for rule, _ in found for name in rule.explains if name in names and name != rule.name}
     kept = [
@@ -188,4 +192,4 @@ def _ordered(found: list[tuple[Rule, Finding]]) -> tuple[Finding, ...]:
         for rule, finding in found
         if rule.name not in explained
     ]
-    return tuple(sorted(kept, key=lambda finding: (SEVERITIES.index(finding.severity), -finding.confidence)))
+    return tuple(sorted(kept, key=rank))

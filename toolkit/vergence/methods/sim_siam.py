@@ -42,7 +42,8 @@ class SimSiam(Recipe):
         predictor_rate: learning rate of the predictor over that of the rest, > 0; 1 is the paper's.
         more: encoder, projector, dim, views, strength, learning_rate, weight_decay, batches, as in `Recipe`.
 
-    Raises UnknownName, ArgumentError. Source: Chen & He 2020, arXiv:2011.10566; "direct": Tian et al. 2021, arXiv:2102.06810.
+    Raises UnknownName, ArgumentError.
+    Source: Chen & He 2020, arXiv:2011.10566; "direct": Tian et al. 2021, arXiv:2102.06810.
     """
 
     name: ClassVar[str] = "SimSiam"

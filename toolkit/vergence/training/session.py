@@ -123,7 +123,7 @@ class Session:
             labels=taken.labels,
             positives=taken.positives,
             inputs=taken.inputs,
-            called=Called(taken.given, taken.more, taken.random, taken.loss),
+            called=Called(taken.given, taken.more, taken.random, taken.loss, taken.items),
             in_force=self.controls.in_force(),
             fresh_gradients=not taken.skipped,
         )

@@ -48,6 +48,8 @@ class Taken:
     """The keywords it was called with."""
     random: Tensor | None = None
     """Where random numbers stood when it was called; None: it draws none."""
+    items: Tensor | None = None
+    """What the views were made of."""
 
 
 class Trainer:
@@ -141,7 +143,7 @@ class Trainer:
                 self._part("follow", self.learner.updated)(outputs, batch)
         return Taken(
             outputs.z, outputs.h, loss.detach(), batch.labels, batch.groups, skipped,
-            views if self.learner.takes_every_view else None, outputs.given, more, random,
+            views if self.learner.takes_every_view else None, outputs.given, more, random, items[0],
         )  # fmt: skip
 
     def _views_on(self, items: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

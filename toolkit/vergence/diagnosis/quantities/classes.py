@@ -24,6 +24,9 @@ READABLE = 0.15
 SMALL_PART = 0.3
 """Of the spread within classes. A run that learns classes first and sub-classes later reads more, and rising."""
 UNKNOWN = 0.5
+LOOKS, ALIKE = 4, 1.25
+"""Looks at batches that are compared; and how much more often two samples of one batch may be of one class than two of
+all these, where batches hold the same classes."""
 BATCHES, BATCHES_HOLD = 8, 20
 """So many batches, and of each class so many items on average, say how large classes are."""
 
@@ -113,19 +116,74 @@ def imbalance(lens: Lens, place: str) -> Series | None:
     return Series(np.concatenate([reference.steps, batches.steps]), np.concatenate([reference.values, larger]))
 
 
+def changed(lens: Lens, place: str) -> Series | None:
+    """How much of the batches is of other classes than before, 0 to 1, once they have settled on these. None: too few.
+
+    The largest total variation distance between the classes of the newest looks and those of the first looks, less
+    twice what drawing at random brings. 0 where the newest batches differ among themselves as well: those hold few
+    classes at a time, and other ones every time.
+    """
+    del place
+    steps, batches = _counts(lens)
+    if len(batches) < 2 * LOOKS:
+        return None
+    found = [0.0 if at + 1 < 2 * LOOKS else _moved(batches[: at + 1]) for at in range(len(batches))]
+    return Series(np.array(steps, np.int64), np.array(found))
+
+
+def changed_if_known(lens: Lens, place: str) -> Series | None:
+    """`changed`, and 0 as long as there are too few looks."""
+    found = changed(lens, place)
+    start = Series(np.array([0], np.int64), np.array([0.0]))
+    return start if found is None else found
+
+
+def _moved(batches: NDArray[np.float64]) -> float:
+    newest = batches[-LOOKS:]
+    now = newest.sum(0)
+    if _same(newest) > ALIKE * _repeated(now):
+        return 0.0
+    best, first = 0.0, LOOKS
+    while first <= len(batches) - LOOKS:
+        before = batches[:first].sum(0)
+        both = (now + before) / (now.sum() + before.sum())
+        spread = np.sqrt(2 / np.pi * both * (1 - both) * (1 / now.sum() + 1 / before.sum()))
+        apart = np.abs(now / now.sum() - before / before.sum()).sum() / 2
+        best, first = max(best, float(apart - spread.sum())), 2 * first
+    return best
+
+
+def _counts(lens: Lens) -> tuple[list[int], NDArray[np.float64]]:
+    """How often each class is in a batch, look by look."""
+    kind = next((kind for kind in lens.history.frame_kinds() if kind.startswith("similarity/")), "")
+    steps, rows = [], []
+    for step in lens.history.frames(kind) if kind else ():
+        counts = lens.history.frame(kind, step).arrays.get("label_counts")
+        if counts is not None and counts.sum() > 1:
+            steps.append(step)
+            rows.append(counts.astype(np.float64))
+    size = max((len(row) for row in rows), default=0)
+    return steps, np.array([np.pad(row, (0, size - len(row))) for row in rows])
+
+
+def _same(batches: NDArray[np.float64]) -> float:
+    return float(np.mean([_repeated(each) for each in batches]))
+
+
+def _repeated(counts: NDArray[np.float64]) -> float:
+    """How often two different samples are of one class."""
+    n = counts.sum()
+    return float((counts * (counts - 1)).sum() / (n * (n - 1)))
+
+
 def _of_batches(lens: Lens) -> Series | None:
     """By step, once the batches so far hold enough of each class."""
-    kind = next((kind for kind in lens.history.frame_kinds() if kind.startswith("similarity/")), "")
-    total = np.zeros(0)
+    at, batches = _counts(lens)
     steps, values = [], []
-    for number, step in enumerate(lens.history.frames(kind) if kind else ()):
-        counts = lens.history.frame(kind, step).arrays.get("label_counts")
-        if counts is None:
-            continue
-        size = max(len(total), len(counts))
-        total = np.pad(total, (0, size - len(total))) + np.pad(counts.astype(float), (0, size - len(counts)))
-        if number + 1 >= BATCHES and size > 1 and total.sum() >= BATCHES_HOLD * size:
-            small, large = np.quantile(total, [0.1, 0.9])
+    for number, (step, total) in enumerate(zip(at, np.cumsum(batches, axis=0), strict=True)):
+        seen = total[: np.flatnonzero(total).max() + 1]
+        if number + 1 >= BATCHES and len(seen) > 1 and seen.sum() >= BATCHES_HOLD * len(seen):
+            small, large = np.quantile(seen, [0.1, 0.9])
             steps.append(step)
             values.append(large / max(small, 1.0))
     return Series(np.array(steps, np.int64), np.array(values)) if steps else None
@@ -201,4 +259,6 @@ QUANTITIES: dict[str, Quantity] = {
     "probes/{place}/below_input": below_input,
     "probes/{place}/unreadable": unreadable,
     "probes/imbalance": imbalance,
+    "batches/classes_changed": changed,
+    "batches/changed_for_good": changed_if_known,
 }

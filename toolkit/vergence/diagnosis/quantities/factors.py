@@ -56,8 +56,22 @@ def label_kept(lens: Lens, place: str) -> Series | None:
 
 
 def learned_kept(lens: Lens, place: str) -> Series | None:
-    """Of the class and of factors that training had brought out: what is left of the worst off."""
-    return _lowest(lens, place, _of_learned)
+    """What is left of the class of what there was; where none is named, of factors that training had brought out."""
+    named = _about(lens).get("label") is not None
+    return _lowest(lens, place, lambda f: _of_learned(f) if f.label or not named else None)
+
+
+def other_learned_kept(lens: Lens, place: str) -> Series | None:
+    """Of the factors beside a class that training had brought out: what is left of the worst off."""
+    if _about(lens).get("label") is None:
+        return None
+    return _lowest(lens, place, lambda f: None if f.label else _of_learned(f))
+
+
+def label_left(lens: Lens, place: str) -> Series | None:
+    """`label_kept` at h where it is known, else here: what a head gives up is still there."""
+    found = label_kept(lens, "h")
+    return label_kept(lens, place) if found is None else found
 
 
 def others_kept(lens: Lens, place: str) -> Series | None:
@@ -176,7 +190,9 @@ def _series(found: Sequence[tuple[int, float]]) -> Series | None:
 
 QUANTITIES: dict[str, Quantity] = {
     "probes/{place}/label_kept": label_kept,
+    "probes/{place}/label_left": label_left,
     "probes/{place}/learned_kept": learned_kept,
+    "probes/{place}/other_learned_kept": other_learned_kept,
     "probes/{place}/others_kept": others_kept,
     "cues/{place}/gained": gained,
 }

@@ -259,16 +259,40 @@ def copies_in_batches(lens: Lens, place: str) -> Series | None:
     """Of the pairs of different samples that are nearer than 97.5 % of the partners are, those nearer than half are.
 
     A half where they are copies, for views move copies as they move partners; a tenth at most where samples are merely
-    near, since there are the more of them the further one looks. 0 where there are hardly any.
+    near, since there are the more of them the further one looks. 0 where there are hardly any, or where it is known
+    what was drawn before views were made of it: that says it outright.
     """
     del place
     close, near = lens.series("inputs/step/copies"), lens.series("inputs/step/near")
     if not len(close) or not len(near):
         return None
+    if len(lens.series("inputs/step/copied")):
+        return Series(close.steps, np.zeros(len(close)))
     ours = smoothed(close.values, LONG)
     all_near = smoothed(aligned(near, close.steps), LONG)
     shares = np.divide(ours, all_near, out=np.zeros(len(ours)), where=all_near > 0)
     return Series(close.steps, np.where(ours > FEW_COPIES, shares, 0.0))
+
+
+def copied(lens: Lens, place: str) -> Series | None:
+    """The mean of the last few readings of `inputs/step/copied`."""
+    del place
+    drawn = lens.series("inputs/step/copied")
+    return Series(drawn.steps, smoothed(drawn.values, LONG)) if len(drawn) else None
+
+
+def others_apart(lens: Lens, place: str) -> Series | None:
+    """AUC of those positives that do belong together, if a share s of them does not: (AUC - s / 2) / (1 - s).
+
+    About 1 where a part of the pairs is wrong and the rest is told well; lower where all are told badly. 0 where
+    nothing would be left.
+    """
+    share, auc = lens.series(f"pairs/{place}/as_negatives"), lens.series(f"similarity/{place}/auc")
+    if not len(share) or not len(auc):
+        return None
+    told = aligned(auc, share.steps, backwards=True)
+    left = 1 - share.values
+    return Series(share.steps, np.divide(told - share.values / 2, left, out=np.zeros(len(left)), where=left > 0.1))
 
 
 def further(lens: Lens, place: str) -> Series | None:
@@ -334,6 +358,8 @@ QUANTITIES: dict[str, Quantity] = {
     "duplicates/reference/copies": copies,
     "duplicates/reference/gap": gap,
     "inputs/step/share_copies": copies_in_batches,
+    "inputs/step/drawn_twice": copied,
+    "pairs/{place}/others_apart": others_apart,
     "pairs/input/further": further,
     "pairs/{place}/auc_lost": auc_lost,
     "pairs/{place}/auc_gained": auc_gained,

@@ -26,9 +26,11 @@ PILED = 2.0
 """Gradients that nobody clears add up: from one look to the next they are this much longer at least, where nothing
 moves. A gradient of weights that stand still differs by the batch alone, by some tens of percent."""
 
-STEP, GROWN, SHORT = 0.08, 5.0, 20
+STEP, GROWN, SHORT, NEARLY = 0.08, 5.0, 20, 0.8
 """Adam at 0.001 moves weights by 0.001 to 0.005 of their length in a step, at 0.01 by 0.04, and leaves the length as it
-is within hundreds of steps (0.98 to 1.04 in healthy runs of fourteen methods). SHORT: steps that a throw counts."""
+is within hundreds of steps (0.98 to 1.04 in healthy runs of fourteen methods). SHORT: steps that a throw counts.
+NEARLY: so far towards STEP, and growth may be its work."""
+IN_THE_LOSS = "loss"
 LOOKS = 3
 """Looks that must agree on it."""
 
@@ -146,9 +148,13 @@ def moved(lens: Lens, place: str) -> Series | None:
 
 
 def ratio(lens: Lens, place: str) -> Series | None:
-    """How far a step moves the part that it moves farthest, as a part of that part's length."""
+    """How far a step moves the part that it moves farthest, as a part of that part's length.
+
+    What the loss learns itself does not count: the logarithm of a temperature of 1 has no length.
+    """
     del place
-    return _together(_parts(lens, is_trained, "ratio"), _largest)
+    parts = [series for name, series in _named(lens, is_trained, "ratio").items() if name != IN_THE_LOSS]
+    return _together(parts, _largest)
 
 
 def growth(lens: Lens, place: str) -> Series | None:
@@ -175,7 +181,8 @@ def growth(lens: Lens, place: str) -> Series | None:
 def thrown(lens: Lens, place: str) -> Series | None:
     """How far weights were thrown, 1 at the limit: a step beyond `STEP` of their length twice in a row, or `GROWN`.
 
-    A throw counts for the third of the run behind it: the length that it leaves behind slows weights down.
+    A throw counts for the third of the run behind it: the length that it leaves behind slows weights down. Weights that
+    have grown without ever having been thrown are made longer by something else.
     """
     del place
     seen = lens.series("wiring/ratio")
@@ -186,6 +193,7 @@ def thrown(lens: Lens, place: str) -> Series | None:
     begin = np.searchsorted(seen.steps, since)
     held = np.array([twice[first : at + 1].max() for at, first in enumerate(begin)])
     grown = aligned(lens.series("wiring/growth"), seen.steps) / GROWN
+    grown[np.maximum.accumulate(twice) < NEARLY] = np.nan
     return Series(seen.steps, np.fmax(held, grown))
 
 

@@ -51,7 +51,7 @@ RULE = Rule(
         "within over between. Healthy runs read 0.07 to 3, SupCon on digits 0.11, SupCon on separable classes below "
         "0.01."
     ),
-    hold=1,
+    hold=2,
     from_step=30,
     from_share=0.2,
     notebook=NOTEBOOK,

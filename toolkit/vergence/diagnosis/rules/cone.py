@@ -56,8 +56,8 @@ RULE = Rule(
             Sign(
                 "spectrum/{place}/std_growing",
                 "spread of {place}, in units of its lowest in the second half of the run",
-                healthy=(1.08, None),
-                below=1.08,
+                healthy=(1.15, None),
+                below=1.12,
             ),
         ),
     ),

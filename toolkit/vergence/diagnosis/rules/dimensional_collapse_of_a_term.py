@@ -48,6 +48,17 @@ RULE = Rule(
                 above=0.095,
             ),
         ),
+        Apart(
+            "slow collapse",
+            Sign(
+                "spectrum/{place}/std",
+                "spread of {place}, in units of its highest so far",
+                over="highest",
+                last=3,
+                healthy=(0.9, None),
+                above=0.75,
+            ),
+        ),
     ),
     remedies=(
         Remedy("Check the coefficients of the loss: one that counts nothing keeps nothing apart."),
@@ -60,6 +71,6 @@ RULE = Rule(
     ),
     from_step=30,
     from_share=0.3,
-    explains=("class collapse", "slow collapse"),
+    explains=("class collapse",),
     notebook=ARRIVED.notebook,
 )

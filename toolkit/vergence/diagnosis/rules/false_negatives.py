@@ -1,7 +1,7 @@
 """False negatives: batches are drawn so that most negatives are of the anchor's own class."""
 
 from vergence.diagnosis.finding import Remedy
-from vergence.diagnosis.rule import Rule, Sign
+from vergence.diagnosis.rule import Apart, Rule, Sign
 
 __all__ = ["RULE"]
 
@@ -19,6 +19,17 @@ RULE = Rule(
             "negatives of the anchor's class, over what all batches together read",
             healthy=(0.8, 1.2),
             above=1.5,
+        ),
+    ),
+    apart=(
+        Apart(
+            "drift",
+            Sign(
+                "batches/changed_for_good",
+                "share of the batches that is of other classes than before, beyond chance",
+                healthy=(None, 0.1),
+                below=0.25,
+            ),
         ),
     ),
     remedies=(

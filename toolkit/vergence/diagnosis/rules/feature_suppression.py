@@ -33,8 +33,8 @@ RULE = Rule(
     ),
     source=(
         "Chen, Luo and Li 2021, arXiv:2011.02803; Robinson et al. 2021, arXiv:2106.11230. A factor counts as lost "
-        "where the intervals of its probe leave no doubt; factors that are nuisance do not count. Of those beside "
-        "the class only what training had brought out counts: what views destroy from the first step on is a note."
+        "where the intervals of its probe leave no doubt; factors that are nuisance do not count, and those beside "
+        "a class are a note."
     ),
     places=("h",),
     hold=3,

@@ -31,6 +31,16 @@ RULE = Rule(
             ),
         ),
         Apart(
+            "a run that has not learned to tell partners",
+            Sign(
+                "pairs/{place}/others_apart",
+                "AUC of the other positives",
+                last=3,
+                healthy=(0.95, None),
+                above=0.93,
+            ),
+        ),
+        Apart(
             "unpaired positives",
             Sign("similarity/{place}/auc", "AUC of positives against negatives", healthy=(0.95, None), above=0.55),
         ),
@@ -51,5 +61,5 @@ RULE = Rule(
     hold=2,
     from_step=30,
     from_share=0.35,
-    explains=("views too strong",),
+    explains=("views too strong", "modality gap", "slow collapse"),
 )

@@ -18,7 +18,7 @@ RULE = Rule(
             "entropy of the choices over ln K, in units of its highest so far",
             over="highest",
             healthy=(0.75, None),
-            below=0.6,
+            below=0.53,
         ),
         Sign(
             "prototype_usage/{place}/entropy",

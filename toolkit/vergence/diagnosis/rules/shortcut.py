@@ -10,11 +10,11 @@ RULE = Rule(
     severity="failure",
     says=(
         "Partners are found almost without fault (AUC {similarity/z/auc:.3f}) by something other than the content: "
-        "only {probes/{place}/label_kept:.0%} is left of what a probe could tell of the class."
+        "only {probes/{place}/label_left:.0%} is left of what a probe could tell of the class."
     ),
     signs=(
         Sign(
-            "probes/{place}/label_kept",
+            "probes/{place}/label_left",
             "what is left of what could be told of the class, above chance",
             healthy=(0.9, None),
             below=0.75,
@@ -40,7 +40,13 @@ RULE = Rule(
     places=("h", "z"),
     hold=2,
     from_step=20,
-    explains=("feature suppression", "suppressed by the views", "worse than input", "suspected shortcut"),
+    explains=(
+        "feature suppression",
+        "views too weak",
+        "suppressed by the views",
+        "worse than input",
+        "suspected shortcut",
+    ),
     notebook="06_the_feature_it_dropped.ipynb",
     otherwise=(
         "It cannot be excluded: without labels nobody can say whether partners are found by their content. Hand over "

@@ -10,6 +10,7 @@ __all__ = ["RULE"]
 RULE = replace(
     HARMFUL,
     severity="note",
+    hold=2,
     says=(
         "Partners are found by {cues/{place}/part}: in {cues/{place}/outweighs:.0%} of the pairs that counts for more "
         "than everything else. Your labels are told better than before training all the same."

@@ -25,7 +25,7 @@ RULE = Rule(
             "entropy of the mean answer, over ln K",
             of="teacher/{place}/chance",
             healthy=(0.6, None),
-            below=0.5,
+            below=0.45,
         ),
     ),
     apart=(

@@ -45,5 +45,5 @@ RULE = Rule(
     ),
     places=("h", "z"),
     hold=2,
-    explains=("shortcut", "feature suppression", "suspected shortcut", "worse than input"),
+    explains=("feature suppression", "suspected shortcut", "worse than input"),
 )

@@ -22,6 +22,8 @@ MOST_PAIRS = 64
 """Of a step that are embedded again: the first ones, so that what neighbours in a batch share is still shared."""
 MOST_COMPARED = 64
 """Samples whose inputs are compared number by number."""
+MOST_DRAWN = 256
+"""Samples of a batch among which copies are looked for."""
 ITS_OWN, OTHER = 0.7, 0.2
 """AUC with which a row finds itself again when its input is embedded a second time: so much where the model made it,
 and less by so much where another model did, a second tower."""
@@ -99,6 +101,8 @@ def make_inputs(setup: Setup) -> Make:
     inputs/step/identical   the share of positive pairs (row i of two views) whose inputs are equal, number by number
     inputs/step/finite      the share of numbers that are neither NaN nor infinite
     inputs/step/constant    the share of inputs all of whose numbers are one
+    inputs/step/copied      the share of the samples that were drawn, before any view was made of them, that are equal
+                            to another one of the batch, number by number; where it is known what was drawn
     and what `input_pairs` tells: inputs/step/distance, elsewhere, copies, near
     """
     del setup
@@ -121,9 +125,18 @@ def make_inputs(setup: Setup) -> Make:
             equal = torch.cat([(a == b).all(1).cpu() for a, b in pairs])
             measured.scalars["inputs/step/identical"] = float(equal.float().mean())
         measured.scalars |= {f"inputs/step/{name}": value for name, value in input_pairs(now.inputs).items()}
+        if now.called is not None and now.called.items is not None:
+            measured.scalars["inputs/step/copied"] = _copied(now.called.items)
         return measured
 
     return measure
+
+
+def _copied(items: Tensor) -> float:
+    """The share of them that are there more than once."""
+    rows = items[:MOST_DRAWN].flatten(1)
+    _, which, counts = torch.unique(rows, dim=0, return_inverse=True, return_counts=True)
+    return float((counts[which] > 1).float().mean())
 
 
 def _found_again(rest: Tensor, step: Tensor) -> float:

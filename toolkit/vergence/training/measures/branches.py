@@ -19,6 +19,7 @@ __all__ = ["make_branches"]
 
 ALIKE = 1e-5
 """Of the loss: exchanging two views that are treated alike changes it by rounding only."""
+TRIES = 4
 MOST_ROWS = 512
 """A larger batch is not tried with exchanged views."""
 
@@ -66,12 +67,24 @@ def _alike(objective: Loss | None, called: Called, at: int, other: int, labels: 
     if objective is None or views[at].shape != views[other].shape or len(views[0]) > MOST_ROWS:
         return None
     draws = generator(0, "branches")
-    one = torch.randn(views[at].shape, generator=draws)
-    # Rows in few heaps: a direction from one view to the other has other neighbours than the way back.
-    heaps = one[torch.arange(len(one)) // 4 * 4] + 0.3 * torch.randn(one.shape, generator=draws)
-    tried = list(views)
-    tried[at], tried[other] = (rows.to(views[at].device, views[at].dtype) for rows in (one, heaps))
-    parts = Parts(copy.deepcopy(objective))
+    # More than once: over many rows and negatives two losses that differ may come out alike by chance.
+    for _ in range(TRIES):
+        one = torch.randn(views[at].shape, generator=draws)
+        # Rows in few heaps: a direction from one view to the other has other neighbours than the way back.
+        heaps = one[torch.arange(len(one)) // 4 * 4] + 0.3 * torch.randn(one.shape, generator=draws)
+        tried = list(views)
+        tried[at], tried[other] = (rows.to(views[at].device, views[at].dtype) for rows in (one, heaps))
+        alike = _alike_on(tuple(tried), objective, called, at, other, labels)
+        if not alike:
+            return alike
+    return True
+
+
+def _alike_on(
+    tried: tuple[Any, ...], objective: Loss, called: Called, at: int, other: int, labels: object
+) -> bool | None:
+    """The same for these rows."""
+    parts, views = Parts(copy.deepcopy(objective)), called.given
     swapped = {name: _swapped(value, at, other, len(views)) for name, value in called.more.items()}
     found = [
         parts.total(Called(tuple(rows), more, called.random), labels)

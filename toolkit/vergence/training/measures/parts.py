@@ -25,12 +25,14 @@ class Called:
 
     given: embeddings, or what a predictor made of them. more: keywords. random: the state of the generator that it
     drew from, so that its parts are measured with the same draws; None: it is not known. found: what came out of it.
+    items: what the views were made of; None: it is not known.
     """
 
     given: tuple[Any, ...]
     more: Mapping[str, Any] = field(default_factory=dict)
     random: Tensor | None = None
     found: Any = None
+    items: Tensor | None = None
 
 
 class Parts:
