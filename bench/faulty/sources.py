@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.preprocessing import StandardScaler
 
 from vergence import data, views
@@ -23,11 +23,19 @@ DATA: dict[str, Callable[[int], Any]] = {
     # What calibration never sees.
     "many classes": lambda seed: data.subclasses(separation=4.0, classes=12, subclasses=2, n=3072, dim=48, seed=seed),
     "cells": lambda _seed: _cells(),
+    "few factors": lambda seed: data.latent_factors(noise=0.2, nuisance=0.5, separation=2.0, n=2560, seed=seed),
+    "rows of digits": lambda _seed: _rows_of_digits(),
     "near subclasses": lambda seed: data.subclasses(separation=1.5, classes=4, subclasses=3, n=2048, dim=24, seed=seed),
     "other factors": lambda seed: data.latent_factors(noise=1.0, nuisance=1.5, separation=1.5, n=3072, seed=seed),
     "small pictures": lambda seed: data.tri_feature(n=1500, size=16, seed=seed),
     "wide towers": lambda seed: data.two_towers(gap=0.2, own=0.5, n=2048, seed=seed),
 }
+
+
+def _rows_of_digits() -> Any:
+    """The digits as rows of 64 numbers: their views are noise on numbers, not crops of pictures."""
+    images, kinds = load_digits(return_X_y=True)
+    return data.source((images / 16).astype(np.float32), kinds, name="rows of digits")
 
 
 def _cells() -> Any:

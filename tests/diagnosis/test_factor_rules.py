@@ -110,11 +110,17 @@ def test_a_factor_that_was_learned_and_lost_is_suppressed():
     assert diagnosis.findings[0].severity == "note", "views may want it gone"
 
 
-def test_a_factor_that_was_lost_weighs_more_where_no_class_is_named():
+def test_what_is_lost_is_said_where_no_class_is_named_as_well():
     factors = {"shape": (0.5, 0.8, 0.8), "texture": (0.3, 0.8, 0.2)}
     (finding,) = looked(recorded(factors, label=None))
-    assert (finding.name, finding.severity) == ("feature suppression", "warning")
+    assert (finding.name, finding.severity) == ("feature suppression", "note")
     assert "“texture”" in finding.says
+
+
+def test_a_class_that_is_lost_is_a_warning():
+    (finding,) = looked(recorded({"class": (0.5, 0.8, 0.3), "texture": (0.3, 0.8, 0.2)}, auc=0.9))
+    assert (finding.name, finding.severity) == ("feature suppression", "warning")
+    assert "“class”, “texture”" in finding.says
 
 
 def test_a_head_that_gives_the_class_up_is_no_shortcut():

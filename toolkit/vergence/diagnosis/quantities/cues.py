@@ -17,7 +17,7 @@ Entries are chosen for it, so it must be a group of its own: its gap is 0.01 to 
 under usual views of every data set here, of 32 pairs or more. Levels are not chosen, so partners need only be nearer
 in them than in the rest: 0.36 where views leave colours alone, 0.66 and more where they do not.
 """
-CHANGED = 0.2
+CHANGED = 0.1
 """Partners' squared distance over strangers', in the rest: below this, views hardly change anything anywhere."""
 
 

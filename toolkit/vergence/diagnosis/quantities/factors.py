@@ -56,15 +56,12 @@ def label_kept(lens: Lens, place: str) -> Series | None:
 
 
 def learned_kept(lens: Lens, place: str) -> Series | None:
-    """What is left of the class of what there was; where none is named, of factors that training had brought out."""
-    named = _about(lens).get("label") is not None
-    return _lowest(lens, place, lambda f: _of_learned(f) if f.label or not named else None)
+    """Of the class: what is left of what there was."""
+    return _lowest(lens, place, lambda f: _of_learned(f) if f.label else None)
 
 
 def other_learned_kept(lens: Lens, place: str) -> Series | None:
-    """Of the factors beside a class that training had brought out: what is left of the worst off."""
-    if _about(lens).get("label") is None:
-        return None
+    """Of factors beside a class that training had brought out: what is left of the worst off."""
     return _lowest(lens, place, lambda f: None if f.label else _of_learned(f))
 
 

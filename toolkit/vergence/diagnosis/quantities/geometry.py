@@ -41,6 +41,17 @@ def trend(lens: Lens, place: str) -> Series | None:
     return Series(series.steps, np.array(found), series.stride)
 
 
+def falling(lens: Lens, place: str) -> Series | None:
+    """The spread, as the median of three, over what it was a sixth of the run ago: 1, it stays; 0.5, it halves."""
+    series = lens.series(f"spectrum/{place}/std")
+    if len(series) < FEWEST:
+        return None
+    smooth = np.array([np.median(series.values[max(0, end - 3) : end]) for end in range(1, len(series) + 1)])
+    back = max(FEWEST, len(series) // 6)
+    before = np.concatenate([np.full(min(back, len(smooth)), smooth[0]), smooth[:-back]])
+    return Series(series.steps, np.divide(smooth, before, out=np.ones(len(smooth)), where=before > 0), series.stride)
+
+
 def shrinking(lens: Lens, place: str) -> Series | None:
     """1 where the spread is falling, 0 where it is not or it cannot be told."""
     series, slopes = lens.series(f"spectrum/{place}/std"), lens.series(f"spectrum/{place}/std_trend")
@@ -184,6 +195,7 @@ def newest(lens: Lens, kind: str) -> Mapping[str, Any]:
 QUANTITIES: dict[str, Quantity] = {
     "spectrum/{place}/std_growing": growing,
     "spectrum/{place}/std_trend": trend,
+    "spectrum/{place}/std_falling": falling,
     "spectrum/{place}/shrinking": shrinking,
     "spectrum/{place}/directions_used": directions_used,
     "spectrum/{place}/directions_left": directions_left,

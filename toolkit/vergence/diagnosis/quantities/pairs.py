@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vergence.diagnosis.lens import Lens, Quantity, aligned
+from vergence.diagnosis.quantities.classes import pulls_classes
 from vergence.diagnosis.quantities.loss import smoothed
 from vergence.record.history import Series
 
@@ -201,9 +202,8 @@ def same_class(lens: Lens, place: str) -> Series | None:
     even = lens.series(f"false_negatives/{place}/gradient_even")
     if not len(even) and not len(lens.series(f"temperature/{place}/entropy_share")):
         return None
-    rate = lens.series(f"false_negatives/{place}/rate")
-    if len(even) and len(rate) and even.values[-1] < 0.5 * rate.values[-1]:
-        return None  # items of a class are pulled together there
+    if pulls_classes(lens, place):
+        return None
     kind = f"similarity/{place}"
     total = np.zeros(0)
     found: list[tuple[int, float]] = []

@@ -18,7 +18,7 @@ RULE = Rule(
             "spectrum/{place}/directions_used",
             "share of the directions of {place} that are used",
             healthy=(0.2, None),
-            below=0.095,
+            below=0.088,
         ),
     ),
     also=(

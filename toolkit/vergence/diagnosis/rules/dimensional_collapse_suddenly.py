@@ -29,7 +29,7 @@ RULE = Rule(
                 "spectrum/{place}/directions_used",
                 "share of the directions of {place} that are used",
                 healthy=(0.2, None),
-                above=0.095,
+                above=0.088,
             ),
         ),
         Apart(

@@ -17,7 +17,7 @@ RULE = Rule(
             "pairs/{place}/as_negatives",
             "positives of {place} at or below the median negative, doubled",
             healthy=(None, 0.06),
-            inside=(0.12, 0.75),
+            inside=(0.15, 0.75),
         ),
     ),
     apart=(
@@ -37,7 +37,7 @@ RULE = Rule(
                 "AUC of the other positives",
                 last=3,
                 healthy=(0.95, None),
-                above=0.93,
+                above=0.945,
             ),
         ),
         Apart(
@@ -58,7 +58,7 @@ RULE = Rule(
         "s/10 among the lowest tenth. Planted shares of 0.3 read 0.2 to 0.4; healthy runs below 0.1 after a tenth of "
         "the run. Two heaps as in Huang et al. 2021, Learning with Noisy Correspondence."
     ),
-    hold=2,
+    hold=4,
     from_step=30,
     from_share=0.35,
     explains=("views too strong", "modality gap", "slow collapse"),

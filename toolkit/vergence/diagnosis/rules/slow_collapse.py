@@ -27,6 +27,12 @@ RULE = Rule(
             healthy=(-0.3, None),
             below=-0.6,
         ),
+        Sign(
+            "spectrum/{place}/std_falling",
+            "that spread, over what it was a while ago",
+            healthy=(1.0, None),
+            below=0.95,
+        ),
     ),
     also=(
         Sign(
@@ -49,6 +55,6 @@ RULE = Rule(
         "growing."
     ),
     from_step=30,
-    from_share=0.2,
+    from_share=0.3,
     notebook="05_has_it_collapsed.ipynb",
 )

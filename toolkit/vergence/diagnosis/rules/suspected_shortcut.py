@@ -45,7 +45,7 @@ RULE = Rule(
         Remedy("Hand over a factor you care about with the reference set; a probe then says whether it is being lost."),
     ),
     places=("z", "h"),
-    hold=3,
+    hold=4,
     source=(
         "Cue conflicts: Geirhos et al. 2019, arXiv:1811.12231; shared bits: Chen, Luo and Li 2021, arXiv:2011.02803. "
         "Measured in 72 runs of 200 steps (bench/suspicion.py): found in 20 of 22 runs in which shared bits had cost a "
