@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 import vergence as vg
 from tests.training.small import make, recipe, texts, vectors
+from vergence.training.measures.at_rest import _copied
 from vergence.training.measures.branches import _alike
 from vergence.training.measures.catalogue import CATALOGUE
 from vergence.training.measures.objective import solutions
@@ -309,6 +310,14 @@ def test_what_was_drawn_is_compared_before_views_are_made() -> None:
     assert trained("duplicates in the data").last("inputs/step/copied") > 0.2
     own = Own().train(2)
     assert "inputs/step/copied" not in own.scalar_keys(), "nobody knows what the views were made of"
+
+
+def test_items_that_differ_in_one_number_are_no_copies() -> None:
+    items = torch.zeros(6, 2000)
+    items[:, 1] = torch.arange(6)
+    assert _copied(items) == 0
+    items[4] = items[2]
+    assert _copied(items) == pytest.approx(2 / 6)
 
 
 def test_two_losses_that_differ_are_not_alike_by_chance() -> None:

@@ -12,7 +12,7 @@ from vergence import errors
 from vergence.metrics.raw import raw_rows
 from vergence.metrics.similarity import similarity
 from vergence.training.measures.base import Measured
-from vergence.training.measures.input_pairs import input_pairs
+from vergence.training.measures.input_pairs import MOST_NUMBERS, input_pairs
 from vergence.training.measures.now import Make, Never, Now, Setup
 from vergence.training.reference import at_rest, fitting, outputs
 
@@ -135,8 +135,16 @@ def make_inputs(setup: Setup) -> Make:
 def _copied(items: Tensor) -> float:
     """The share of them that are there more than once."""
     rows = items[:MOST_DRAWN].flatten(1)
+    # Some numbers of each first: most items differ there, and pictures are large.
+    alike = _repeated(rows[:, :: -(-rows.shape[1] // MOST_NUMBERS)])
+    return float(_repeated(rows[alike]).sum()) / len(rows) if bool(alike.any()) else 0.0
+
+
+def _repeated(rows: Tensor) -> Tensor:
+    """Which rows are there more than once."""
     _, which, counts = torch.unique(rows, dim=0, return_inverse=True, return_counts=True)
-    return float((counts[which] > 1).float().mean())
+    again: Tensor = counts[which] > 1
+    return again
 
 
 def _found_again(rest: Tensor, step: Tensor) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["input_pairs"]
+__all__ = ["MOST_NUMBERS", "input_pairs"]
 
 MOST_PLACES, MOST_NUMBERS = 128, 256
 """Samples, and numbers of each at even steps, that are compared."""
