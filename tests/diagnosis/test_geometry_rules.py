@@ -11,6 +11,8 @@ import pytest
 
 import vergence as vg
 from vergence.diagnosis.finding import Finding
+from vergence.diagnosis.lens import Lens
+from vergence.diagnosis.quantities import QUANTITIES
 from vergence.diagnosis.rules import RULES
 from vergence.record import History
 
@@ -348,3 +350,23 @@ def test_every_rule_of_the_geometry_says_its_numbers():
         assert rule.remedies
         assert rule.source
         assert "{" in rule.says or rule.name == "worse than input"
+
+
+def test_a_spread_that_fell_and_stays_is_no_slow_collapse():
+    """Down to a third within a quarter of the run, and then hardly any further: trend and level alone would say so."""
+    fell = (0.9, *np.linspace(0.7, 0.42, 12), *np.linspace(0.42, 0.405, 38))
+    history = recorded({"spectrum/z/std": fell})
+    lens = Lens(history, QUANTITIES)
+    assert lens.last("spectrum/z/std_trend") < -0.6
+    assert lens.last("spectrum/z/std") < 0.75 * 0.9
+    assert "slow collapse" not in found(history)
+
+
+@pytest.mark.parametrize(("even", "said"), [(0.27, False), (0.55, True)])
+def test_few_directions_are_those_of_the_classes_where_the_loss_pulls_these_together(even: float, said: bool):
+    classes = {"neural_collapse/z/within_over_between": 0.7, "neural_collapse/z/mean_directions": 1.0}
+    pulled = {"false_negatives/z/rate": 0.54, "false_negatives/z/gradient_even": even}
+    few = {"spectrum/z/rank": 2.5, "spectrum/z/rank_centred": 2.5, "spectrum/z/participation": 1.2}
+    history = recorded({**classes, **pulled, **few}, reference={"label": "class"})
+    history.describe({"reference/factor/class": np.repeat(np.arange(2), 80)})
+    assert ("dimensional collapse" in found(history)) is said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -26,6 +26,7 @@ from vergence.diagnosis.rules import (
     views_too_strong_since,
     views_too_weak,
 )
+from vergence.diagnosis.rules.noisy_positives import RULE as NOISY
 from vergence.record import History
 from vergence.training.measures.at_rest import make_inputs
 from vergence.training.measures.base import Sample, as_array
@@ -292,3 +293,19 @@ def test_readings_at_both_ends() -> None:
     lens = Lens(broken("same", 0), QUANTITIES)
     assert lens.series("pairs/z/as_negatives").values.max() == 0
     assert lens.series("pairs/z/distance").values.max() < 1e-6
+
+
+def test_wrong_pairs_are_not_counted_while_the_others_are_told_badly() -> None:
+    """A model that has not learned yet heaps its positives up among the negatives as wrong pairs do."""
+
+    def blurred(step: int, source: torch.Generator) -> Step:
+        given = noisy(step, source, 0.25)
+        first, second = (view + 1.5 * torch.randn(view.shape, generator=source) for view in given.z)
+        return Step(given.inputs, (first, second), given.labels)
+
+    (asked,) = (apart for apart in NOISY.apart if apart.sign.key == "pairs/{place}/others_apart")
+    without = replace(NOISY, apart=tuple(apart for apart in NOISY.apart if apart is not asked))
+    history = recorded(blurred)
+    assert [finding.name for finding in diagnose(history, rules=[without])] == ["noisy positives"]
+    assert not diagnose(history, rules=[NOISY]).findings
+    assert diagnose(recorded(noisy), rules=[NOISY]).findings
