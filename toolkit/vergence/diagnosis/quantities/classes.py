@@ -13,7 +13,7 @@ from vergence.diagnosis.lens import Lens, Quantity, aligned
 from vergence.diagnosis.quantities.geometry import newest, without_first
 from vergence.record.history import Series
 
-__all__ = ["QUANTITIES"]
+__all__ = ["QUANTITIES", "pulls_classes", "repeated"]
 
 AT_LEAST = 0.4
 """Of the directions that class means could have: less, and the classes have met on a line or in a plane."""
@@ -135,7 +135,7 @@ def changed(lens: Lens, place: str) -> Series | None:
     steps, batches = _counts(lens)
     if len(batches) < 2 * LOOKS:
         return None
-    so_far, alike = np.cumsum(batches, axis=0), np.array([_repeated(each) for each in batches])
+    so_far, alike = np.cumsum(batches, axis=0), np.nan_to_num([repeated(each) for each in batches])
     found = np.zeros(len(batches))
     for at in range(2 * LOOKS - 1, len(batches)):
         found[at] = _moved(so_far[: at + 1], float(alike[at + 1 - LOOKS : at + 1].mean()))
@@ -152,7 +152,7 @@ def changed_if_known(lens: Lens, place: str) -> Series | None:
 def _moved(so_far: NDArray[np.float64], alike: float) -> float:
     """Of counts that are summed up over looks. alike: how often two samples of one batch are of one class."""
     now = so_far[-1] - so_far[-1 - LOOKS]
-    if alike > ALIKE * _repeated(now):
+    if alike > ALIKE * np.nan_to_num(repeated(now)):
         return 0.0
     firsts = LOOKS * 2 ** np.arange(int(np.log2(len(so_far) / LOOKS)) + 1)
     before = so_far[firsts[firsts <= len(so_far) - LOOKS] - 1]
@@ -176,10 +176,10 @@ def _counts(lens: Lens) -> tuple[list[int], NDArray[np.float64]]:
     return steps, np.array([np.pad(row, (0, size - len(row))) for row in rows])
 
 
-def _repeated(counts: NDArray[np.float64]) -> float:
-    """How often two different samples are of one class."""
+def repeated(counts: NDArray[np.float64]) -> float:
+    """How often two different samples are of one class; NaN where no two are."""
     n = counts.sum()
-    return float((counts * (counts - 1)).sum() / (n * (n - 1)))
+    return float((counts * (counts - 1)).sum() / (n * (n - 1))) if n > 1 and (counts > 1).any() else np.nan
 
 
 def _of_batches(lens: Lens) -> Series | None:

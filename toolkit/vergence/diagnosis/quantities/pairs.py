@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vergence.diagnosis.lens import Lens, Quantity, aligned
-from vergence.diagnosis.quantities.classes import pulls_classes
+from vergence.diagnosis.quantities.classes import pulls_classes, repeated
 from vergence.diagnosis.quantities.loss import smoothed
 from vergence.record.history import Series
 
@@ -216,15 +216,9 @@ def same_class(lens: Lens, place: str) -> Series | None:
         batches.append(counts.astype(np.float64))
         total = _longer(total, size) + _longer(batches[-1], size)
         if len(batches) >= FEWEST_BATCHES:
-            recent = [_repeated(each) for each in batches[-RECENT:]]
-            found.append((step, float(np.mean(recent)) / _repeated(total)))
+            recent = [repeated(each) for each in batches[-RECENT:]]
+            found.append((step, float(np.mean(recent)) / repeated(total)))
     return _series(found)
-
-
-def _repeated(counts: Values) -> float:
-    """How often two different samples are of one class."""
-    n = counts.sum()
-    return float((counts * (counts - 1)).sum() / (n * (n - 1))) if n > 1 and (counts > 1).any() else np.nan
 
 
 def _longer(counts: Values, size: int) -> Values:

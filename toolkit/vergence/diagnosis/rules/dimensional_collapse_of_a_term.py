@@ -1,8 +1,11 @@
 """Dimensional collapse on its way: directions are being lost, and a term of the loss counts nothing."""
 
+from dataclasses import replace
+
 from vergence.diagnosis.finding import Remedy
 from vergence.diagnosis.rule import Apart, Rule, Sign
 from vergence.diagnosis.rules.dimensional_collapse import RULE as ARRIVED
+from vergence.diagnosis.rules.slow_collapse import RULE as SLOW
 
 __all__ = ["RULE"]
 
@@ -48,17 +51,7 @@ RULE = Rule(
                 above=0.088,
             ),
         ),
-        Apart(
-            "slow collapse",
-            Sign(
-                "spectrum/{place}/std",
-                "spread of {place}, in units of its highest so far",
-                over="highest",
-                last=3,
-                healthy=(0.9, None),
-                above=0.75,
-            ),
-        ),
+        Apart("slow collapse", replace(SLOW.signs[0], below=None, above=SLOW.signs[0].below)),
     ),
     remedies=(
         Remedy("Check the coefficients of the loss: one that counts nothing keeps nothing apart."),
